@@ -21,7 +21,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
             "put this firmware and its configuration on a board; sends only what changed",
         ),
         "labels": ("cli.labels", "a page of labels to print, with QR codes, for the boards of a fleet"),
-        "rollout": ("cli.rollout", "update a fleet step by step, and stop when boards fail"),
+        "rollout": ("cli.rollout", "update a fleet in steps, and stop if boards fail"),
         "doctor": ("cli.doctor_command", "check network, time, certificates and pins on the board itself"),
         "status": ("cli.board_status", "the state of the board on one screen, without stopping it"),
         "monitor": ("cli.monitor", "show the log of the board, until Ctrl-C"),

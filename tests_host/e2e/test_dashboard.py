@@ -80,10 +80,10 @@ async def test_what_the_owner_wants_reaches_the_relay_and_every_page():
             await expect(each.get_by_role("switch", name="pump")).to_have_attribute("aria-checked", "true")
         assert fixture.on("pump")
 
-        # Regulation: the room is colder than what is wanted, and then warmer.
-        wanted = page.get_by_label("heater", exact=True)
-        await wanted.fill("30")
-        await wanted.press("Enter")
+        # Regulation: the room is colder than the setpoint, and then warmer.
+        setpoint = page.get_by_label("heater", exact=True)
+        await setpoint.fill("30")
+        await setpoint.press("Enter")
         await expect(command(other, "9")).to_have_text(["30", "30", "on"])
         await page.get_by_label("heater, slider").fill("6")
         await expect(command(other, "9")).to_have_text(["6", "6", "off"])
@@ -91,13 +91,13 @@ async def test_what_the_owner_wants_reaches_the_relay_and_every_page():
         await expect(command(other, "9").last).to_have_text("on")
 
         # A value that is none stays here, and is explained.
-        await wanted.fill("18.3")
-        await wanted.press("Enter")
+        await setpoint.fill("18.3")
+        await setpoint.press("Enter")
         await expect(page.get_by_role("alert")).to_contain_text("steps of 0.5")
-        await expect(wanted).to_have_value("6")
+        await expect(setpoint).to_have_value("6")
         assert fixture.model.desired(fixture.device_id, "9") == "6.0"
 
-        # A relay that is welded: what it does and what was reported differ from what is wanted.
+        # A relay that is welded: its state and the reported value differ from the desired one.
         await page.get_by_label("pump, its relay").select_option("stuck off")
         await expect(command(page, "6").last).to_have_text("off")
         await expect(other.locator(".timeline")).to_contain_text("pump stuck off")
@@ -203,9 +203,9 @@ async def test_all_of_it_works_with_keys_alone():
     async with alone() as (device, dashboard, program):
         page = await opened(program, dashboard.url)
         names = await reached(page)
-        wanted = {"pump", "heater", "heater, slider", "room temperature", "ntc, its wires", "Press", "Subscription",
+        expected = {"pump", "heater", "heater, slider", "room temperature", "ntc, its wires", "Press", "Subscription",
                   "Expire the token", "503", "Add", "Timeline", "Messages"}  # fmt: skip
-        assert wanted <= set(names), wanted - set(names)
+        assert expected <= set(names), expected - set(names)
         pump = page.get_by_role("switch", name="pump")
         await pump.focus()
         await page.keyboard.press("Shift+Tab")
@@ -387,5 +387,5 @@ async def test_without_the_library_the_page_says_so_and_shows_the_figures(monkey
         page = await opened(program, dashboard.url)
         await expect(page.locator(".no-charts")).to_contain_text("realer fetch charts")
         await expect(page.locator(".no-charts")).to_be_visible()
-        await expect(page.locator("figcaption").first).to_contain_text("really 17 °C")
+        await expect(page.locator("figcaption").first).to_contain_text("actual 17 °C")
         assert await page.locator(".plot:visible").count() == 0 and page.wrong == []

@@ -206,14 +206,13 @@ def test_the_file_is_that_for_flash_and_psram(chip: str, flash_mb: int, psram_mb
     assert words in esp_image.download(boards.chips()[chip], flash_mb << 20, psram_mb << 20)
 
 
-def test_the_psram_in_a_chips_package_is_seen(monkeypatch: pytest.MonkeyPatch):
+def test_the_psram_in_a_chips_package_is_seen():
     said = (
         "Chip type:          ESP32-S3 (QFN56) (revision v0.2)\n"
         "Features:           Wi-Fi, BT 5 (LE), Dual Core + LP Core, 240MHz, Embedded PSRAM 8MB (AP_3v3)\n"
         "Detected flash size: 16MB\n"
     )
-    monkeypatch.setattr(flash.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said))
-    assert flash._look("/dev/ttyACM0") == ("ESP32-S3", 16 << 20, 8 << 20)
+    assert flash._found(said) == ("ESP32-S3", 16 << 20, 8 << 20)
 
 
 def test_wrong_usage():

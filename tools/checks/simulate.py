@@ -242,7 +242,7 @@ class Run:
                     await self.seen(port)
             self.want(port, value)
             received_s = SESSION_S if self.may_miss() else RECEIVED_S
-            await self.reaches(f"{port} at {value}", self.wanted(port, value), received_s)
+            await self.reaches(f"{port} at {value}", self.value_reported(port, value), received_s)
         self.rights = False
         await self.all_reported()
         self.observer.check_end()
@@ -272,7 +272,7 @@ class Run:
         """Whether the broker may deliver no desired state before the next session."""
         return self.rights and self.transport != "https"
 
-    def wanted(self, port: str, value: float) -> Callable[[], bool]:
+    def value_reported(self, port: str, value: float) -> Callable[[], bool]:
         """Whether that value is reported. A desired state may end before a device that has no route for it yet can
         receive it; then the owner asks for the same again."""
         again_s = self.setting.plan.desired_s

@@ -72,9 +72,9 @@ def claim(folder: Path, mac: str, assign: bool) -> Listed:
         if not (assign and free):
             raise common.Failed(
                 f"no configuration in {folder} is for the board {mac}",
-                "Put its MAC into the table; or let boards take the next configuration: --assign."
+                "Add its MAC to the table; or give it the next free configuration: --assign."
                 if free
-                else f"All {len(boards)} configurations there are those of other boards.",
+                else f"All {len(boards)} configurations there belong to other boards.",
             )
         free[0].mac = mac
         write(folder, boards)

@@ -40,11 +40,11 @@ def main(argv: list[str] | None = None) -> int:
     )
     ports.add_port(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
-    ports.add_within(parser, 10, "how long to wait")
+    ports.add_within(parser, 10, "seconds to wait for an answer")
     parser.add_argument("--watch", action="store_true", help="ask again every two seconds, until Ctrl-C")
     options = parser.parse_args(argv)
     if options.watch and options.json:
-        parser.error("--watch is for people, --json for programs")
+        parser.error("--watch and --json exclude each other")
     with board_log.listening(ports.choose(options.port)) as lines:
         if options.watch:
             watch(lines, options.within)
@@ -67,7 +67,7 @@ def ask(lines: board_log.Lines, within_s: float) -> dict[str, Any]:
                 return answer
     raise common.Failed(
         "no answer: the firmware is not running, or is too old for this command",
-        "Press the board's reset button and look with realer monitor; if it waits at a prompt, it was stopped by hand.",
+        "Press the board's reset button and look with realer monitor; a prompt means that the firmware was stopped.",
     )
 
 
@@ -88,7 +88,7 @@ def watch(lines: board_log.Lines, within_s: float) -> NoReturn:
     comes any more."""
     console = common.console()
     if not console.is_terminal:
-        raise common.Failed("--watch needs a terminal", "Leave it out, or take --json, into a pipe.")
+        raise common.Failed("--watch needs a terminal", "For a pipe leave it out, or use --json.")
     with Live(console=console, auto_refresh=False) as live:
         while True:
             live.update(screen(ask(lines, within_s)), refresh=True)

@@ -37,7 +37,7 @@ _WRONG = {
 """OpenSSL's verify codes that say more than "unknown issuer" (openssl-verification-options(1))."""
 _PRIVATE = """\
 Its issuer is {issuer}. If that is an authority of your own, name its root: --bundle root.pem
-If it is a public one, the server may not send its intermediate certificate, which its owner has to mend."""
+If it is a public one, the server may not send its intermediate certificate, which only its owner can correct."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,10 @@ def _parser() -> argparse.ArgumentParser:
     serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
     serve.add_argument("--port", type=common.PORT, default=0, help="HTTPS port (default: any free one)")
     serve.add_argument(
-        "--min-interval-s", type=common.number(0, of=float), default=0.0, help="plan cadence; faster gets 429"
+        "--min-interval-s",
+        type=common.number(0, of=float),
+        default=0.0,
+        help="shortest time between two requests; earlier ones get 429",
     )
     serve.add_argument(
         "--mqtt",
@@ -139,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run a mosquitto as well (default)",
     )
     serve.add_argument(
-        "--update", action="store_true", help=f"its device has a command for updates, on port {UPDATE_PORT}"
+        "--update", action="store_true", help=f"give the device a command for updates, on port {UPDATE_PORT}"
     )
     _owner_verbs(verbs)
     _world_verbs(verbs)
@@ -149,27 +152,34 @@ def _parser() -> argparse.ArgumentParser:
 def _owner_verbs(verbs: Any) -> None:
     of_device = argparse.ArgumentParser(add_help=False)
     of_device.add_argument("--device", help="device id (default: the first)")
-    setting = verbs.add_parser("set", parents=[of_device], help="ask for a value: set 6 1")
+    setting = verbs.add_parser("set", parents=[of_device], help="set a desired value, as in: set 6 1")
     setting.add_argument("port", help="pin_port, or a command id")
     setting.add_argument("value", help="a decimal number, on or off")
     setting.add_argument("--raw", action="store_true", help="store the text unchecked")
     verbs.add_parser("show", help="devices, desired and reported values, tokens, last feed data")
     feed = verbs.add_parser("feed", parents=[of_device], help="stored feed data in order of arrival")
     feed.add_argument("--last", type=common.number(1), default=20)
-    verbs.add_parser("expire-token", parents=[of_device], help="let the device's tokens end now")
+    verbs.add_parser("expire-token", parents=[of_device], help="make the device's tokens expire now")
     verbs.add_parser("revoke", parents=[of_device], help="revoke the device's tokens")
-    verbs.add_parser("kick", parents=[of_device], help="end the device's MQTT session; it may come back")
-    for name, text in (("subscription", "402 for everything"), ("keys", "invalid_client, tokens revoked")):
+    verbs.add_parser(
+        "kick", parents=[of_device], help="disconnect the device's MQTT session; it may reconnect"
+    )
+    for name, text in (
+        ("subscription", "every request is answered with 402"),
+        ("keys", "invalid_client, tokens revoked"),
+    ):
         verbs.add_parser(name, parents=[of_device], help=f"off: {text}").add_argument("on", choices=_SWITCH)
     adopt = verbs.add_parser(
-        "adopt", parents=[of_device], help="whether local reports become the desired value"
+        "adopt", parents=[of_device], help="whether a local change becomes the desired value"
     )
     adopt.add_argument("port")
     adopt.add_argument("on", choices=_SWITCH)
 
 
 def _world_verbs(verbs: Any) -> None:
-    fault = verbs.add_parser("fault", help="fault feed-data status=503 times=3 (see tools/cloud/faults.py)")
+    fault = verbs.add_parser(
+        "fault", help="inject a fault, as in: fault feed-data status=503 times=3 (see tools/cloud/faults.py)"
+    )
     fault.add_argument(
         "endpoint",
         help=f"{', '.join(ENDPOINTS)}, a path glob; ack, desired or connect (tools/cloud/mqtt_faults.py)",
@@ -177,14 +187,16 @@ def _world_verbs(verbs: Any) -> None:
     fault.add_argument(
         "what", nargs="+", help="status=503, cut=40, chunked, hang, delay=2, times=3, lost, copies, ..."
     )
-    verbs.add_parser("faults", help="list faults; faults clear ends them").add_argument(
+    verbs.add_parser("faults", help="list the faults, or remove them: faults clear").add_argument(
         "clear", nargs="?", choices=["clear"]
     )
-    verbs.add_parser("cert", help="certificate from the next handshake on").add_argument(
+    verbs.add_parser("cert", help="which certificate to present from the next handshake on").add_argument(
         "kind", choices=KINDS
     )
     verbs.add_parser("listener", help="off: connections are refused").add_argument("on", choices=_SWITCH)
-    broker = verbs.add_parser("broker", help="the MQTT broker: down refuses, freeze is silent")
+    broker = verbs.add_parser(
+        "broker", help="the MQTT broker: down refuses connections, freeze does not answer"
+    )
     broker.add_argument("mode", choices=BROKER_MODES)
     verbs.add_parser("dns", help="faults of name resolution").add_argument(
         "mode", nargs="?", choices=DNS_MODES
@@ -192,7 +204,7 @@ def _world_verbs(verbs: Any) -> None:
     ntp = verbs.add_parser("ntp", help="faults of the time server")
     ntp.add_argument("mode", nargs="?", choices=NTP_MODES)
     ntp.add_argument("--offset-s", type=float)
-    events = verbs.add_parser("events", help="what happened so far")
+    events = verbs.add_parser("events", help="events so far")
     events.add_argument("--since", type=int, default=0, help="only events with a higher number")
     verbs.add_parser("violations", help="requests that broke the contract")
-    verbs.add_parser("counters", help="TLS handshakes and requests")
+    verbs.add_parser("counters", help="numbers of TLS handshakes and requests")

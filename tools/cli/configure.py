@@ -138,8 +138,8 @@ def _tell(password: str, draft: dict[str, Any]) -> None:
     if password:
         print(
             f"Setup portal: Wi-Fi {draft.get('name', 'device')}-…, password {password}\n"
-            "Shown this once: put it on the board. Where it finds no network after power-up, it opens this Wi-Fi for\n"
-            f"{draft['portal'].get('minutes', 10)} minutes: join it with a phone and open http://192.168.4.1/"
+            "It is shown only now: write it on the board. If the board finds no network after power-up, it opens this\n"
+            f"Wi-Fi for {draft['portal'].get('minutes', 10)} minutes: join it with a phone and open http://192.168.4.1/"
         )
 
 

@@ -173,16 +173,16 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--transport",
         choices=TRANSPORTS,
-        help=f"of the device; default: {TRANSPORTS[0]}, with --update https",
+        help=f"transport of the device; default: {TRANSPORTS[0]}, with --update https",
     )
     parser.add_argument(
         "--devices", type=int, choices=range(1, len(_OTHERS) + 2), default=1,
-        help="how many, each with a cloud of its own; keys and commands reach the first, the page all; default: 1",
+        help="number of devices, each with a cloud; keys and commands act on the first, the page on all; default: 1",
     )  # fmt: skip
     parser.add_argument(
         "--blank",
         action="store_true",
-        help="leave the board empty, and deploy to it yourself: docs/own-board.md",
+        help="leave the board empty, so that you can deploy to it: docs/own-board.md",
     )
     parser.add_argument(
         "--console",
@@ -192,10 +192,12 @@ def main(argv: list[str] | None = None) -> int:
         help="TCP port of its serial port; default: any",
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
-    parser.add_argument("--update", action="store_true", help="with updates over the air, and a key for them")
+    parser.add_argument(
+        "--update", action="store_true", help="enable updates over the air; the key u publishes one"
+    )
     parser.add_argument(
         "--open", action=argparse.BooleanOptionalAction, default=True,
-        help="open the page in the browser, when this runs in a terminal (default)",
+        help="open the page in the browser if this runs in a terminal (default)",
     )  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="show the whole log of the device")
     parser.add_argument(
@@ -263,7 +265,9 @@ async def _play(console: Console, options: argparse.Namespace) -> None:
         more = "\n" + _UPDATE if bundles else ""
         console.print(Text(_HINTS.format(realer=_realer(), port=port, url=page.url, update=more), "dim"))
         if not page.has_charts:
-            console.print(Text("It has no charts: realer fetch charts fetches uPlot for them.", "yellow"))
+            console.print(
+                Text("No charts on the page: realer fetch charts fetches uPlot, which draws them.", "yellow")
+            )
         if options.open and sys.stdin.isatty() and sys.stdout.isatty() and _has_windows():
             await asyncio.to_thread(webbrowser.open, page.url)
         await fixture.board.power_on()

@@ -298,7 +298,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to send; default: this one")
     parser.add_argument("--code-only", action="store_true", help="leave configuration and certificates alone")
-    ports.add_within(parser, _ONLINE_S, "how long it may take to come online")
+    ports.add_within(parser, _ONLINE_S, "seconds that it may take to come online")
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it is online")
     options = parser.parse_args(argv)
     if (options.all or options.assign) and not options.boards:
@@ -398,7 +398,7 @@ def _carried(
     if seen["frozen"] and not seen["slot"].get("slot"):
         # A copy in the file system would win over it, and run from the heap.
         console.print(
-            f"the board's image has firmware {seen['frozen']}; `realer flash` updates it, this the rest"
+            f"the board's image contains firmware {seen['frozen']}, which only `realer flash` updates; sending the rest"
         )
         code, root = {}, {name: data for name, data in root.items() if name not in payload.STARTERS}
     todo = plan(seen, code, root, conditions)
@@ -422,11 +422,11 @@ def _carried(
     if needed > seen["free"]:
         raise common.Failed(
             f"{needed} blocks of {seen['block']} bytes are needed on the board's flash, {seen['free']} are free",
-            "Remove from it what is not this firmware's: mpremote ls, mpremote rm.",
+            "Remove files that do not belong to this firmware: mpremote ls, mpremote rm.",
         )
     for name in _roots_lost(todo, seen, root):
         console.print(
-            f"warning: the root certificate {name} came with a bundle and is not in this configuration: it goes"
+            f"warning: the root certificate {name} came with a bundle and is not in this configuration: it is removed"
         )
     if todo:
         with common.progress(console) as bar:

@@ -34,11 +34,11 @@ def main(argv: list[str] | None = None) -> int:
         prog="realer fetch",
         description="Fetch what demo and tests need, where it is missing. Without PART: what the demo needs.",
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one or more of {', '.join(PARTS)}")
     asked = parser.parse_args(argv).parts
     parts = asked or _DEMO
     for unknown in set(parts) - PARTS.keys():
-        parser.error(f"no part {unknown!r}; there are {', '.join(PARTS)}")
+        parser.error(f"unknown part {unknown!r}; known: {', '.join(PARTS)}")
     for name in parts:
         try:
             PARTS[name]()
@@ -47,5 +47,5 @@ def main(argv: list[str] | None = None) -> int:
                 raise
             print(f"The demo will have no charts: {failed.what}", file=sys.stderr)
             continue
-        print(f"{name} is here")
+        print(f"{name}: ready")
     return 0

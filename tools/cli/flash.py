@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     command = [sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", str(options.baud)]
     command += ["write-flash", "--erase-all", offset, str(options.image)]
     if subprocess.run(command).returncode:
-        raise common.Failed("esptool could not do it, see above", f"{_TROUBLE.format(port=port)}\n{_NATIVE}")
+        raise common.Failed("esptool failed, see above", f"{_TROUBLE.format(port=port)}\n{_NATIVE}")
     print("written and verified. Next: realer config, then realer deploy")
     return 0
 
@@ -88,7 +88,11 @@ class _Found(NamedTuple):
 
 def _look(port: str) -> _Found:
     command = [sys.executable, "-m", "esptool", "--port", port, "flash-id"]
-    said = subprocess.run(command, capture_output=True, text=True).stdout
+    return _found(subprocess.run(command, capture_output=True, text=True).stdout)
+
+
+def _found(said: str) -> _Found:
+    """What the output of esptool's `flash-id` says."""
     chip = re.search(r"(?:Chip type|Chip is|Connected to|Detecting chip type)\W+(ESP32[\w-]*)", said)
     sizes = [re.search(rf"{what}\s*(\d+)(K|M)B", said) for what in ("Detected flash size:", "Embedded PSRAM")]
     flash, psram = (int(size[1]) << (20 if size[2] == "M" else 10) if size else 0 for size in sizes)

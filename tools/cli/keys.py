@@ -38,7 +38,7 @@ def listed(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
             found = next(value for value in found.values() if isinstance(value, list))
         return [cells(entry) for entry in found]
     except (OSError, ValueError, StopIteration, AttributeError, TypeError):
-        raise common.Failed(f"{path}: no list of objects in JSON") from None
+        raise common.Failed(f"{path}: not a JSON list of objects") from None
 
 
 def of(board: Mapping[str, str], export: list[dict[str, str]], where: str) -> dict[str, str]:

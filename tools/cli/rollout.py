@@ -1,12 +1,12 @@
-"""`realer rollout NUMBER --boards FOLDER`: update a fleet step by step, and stop when boards fail.
+"""`realer rollout NUMBER --boards FOLDER`: update a fleet in steps, and stop if boards fail.
 
-A step is a group of the table, a count or a share of all boards; each asks the boards in it that were not asked before.
-The next one begins when all of them report the number. A board that does not report it in time has failed: it refused
-the bundle, or went back to the version before after its trial. With more of those than allowed nothing more is asked,
-and the others keep what they have.
+A step is a group of the table, a number of boards, or a share of all. It updates those of its boards that no earlier
+step has updated, and is complete when all of them report the number of the bundle. A board that does not report it in
+time has failed: it refused the bundle, or went back to its previous version after the trial. If more boards fail than
+allowed, the rollout stops, and the remaining boards keep their version.
 
-How a board is asked, and what it reports, only the owner's cloud knows: two commands do it. FOLDER/rollout.json has
-what was asked and what came of it, so that a rollout that was interrupted goes on where it was.
+Two commands of the owner's set the update command of a device and read what it reported, because only the owner's cloud
+can. FOLDER/rollout.json records the progress, so that a rollout that was interrupted can be continued.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _EPILOG = """Example with the simulated cloud: realer rollout 8 --boards boards 
 
 @dataclass
 class Record:
-    """What came of the rollout of `number`, by device. `asked`: no outcome yet."""
+    """The progress of the rollout of bundle `number`: ids of devices that report it (`done`), that did not report it in
+    time (`failed`), and that were asked for it and have no outcome yet (`asked`)."""
 
     number: int
     asked: list[str] = field(default_factory=list)
@@ -47,8 +48,8 @@ class Stopped(Exception):
 
 
 def steps(boards: list[board_list.Listed], stages: Iterable[str], number: int) -> list[list[str]]:
-    """The devices that each stage adds. The order within the fleet is another for each number, and the same when it is
-    asked again. ValueError: there is no such group, or no such stage."""
+    """The device ids that each stage adds to those before it. The order in which boards are chosen differs from bundle
+    to bundle, and is always the same for one. ValueError: an unknown group, or not a valid stage."""
     order = sorted(boards, key=lambda board: hashlib.sha256(f"{number} {board.device}".encode()).digest())
     found: list[list[str]] = []
     known: set[str] = set()
@@ -56,8 +57,8 @@ def steps(boards: list[board_list.Listed], stages: Iterable[str], number: int) -
         if stage.endswith("%") or stage.isdecimal():
             share = float(stage[:-1]) / 100 if stage.endswith("%") else int(stage) / max(len(order), 1)
             if not 0 < share <= (1 if stage.endswith("%") else math.inf):
-                raise ValueError(f"{stage} is no share of the fleet")
-            # As many boards in all as that, those of stages before among them, and one at least.
+                raise ValueError(f"{stage} is not a share of the fleet")
+            # The number of boards in total, including those of earlier stages; at least one.
             most = math.ceil(share * len(order) - 1e-9)
             chosen = [board.device for board in order if board.device not in known][
                 : max(most - len(known), 0)
@@ -73,8 +74,9 @@ def steps(boards: list[board_list.Listed], stages: Iterable[str], number: int) -
 
 
 class Rollout:
-    """`ask(device)`: make the cloud ask it for the number; `reported(device)`: the number it reported last, None where
-    that is not known. `save(record)`: keep it; `tell(text)`. `now`, `sleep`: seconds."""
+    """`ask(device)`: sets the device's update command to the number. `reported(device)`: returns the number that it
+    reported last, None if unknown. `save(record)`: writes the record. `tell(text)`: prints a line. `now`, `sleep`: in
+    seconds."""
 
     def __init__(
         self, record: Record, ask: Callable[[str], None], reported: Callable[[str], int | None],
@@ -85,7 +87,8 @@ class Rollout:
         self.save, self.tell, self.now, self.sleep = save, tell, now, sleep
 
     def run(self, stages: list[list[str]], within_s: float, every_s: float, most_failed: int) -> None:
-        """Raises Stopped, and Failed where a command does not work."""
+        """Carry out `stages`, lists of device ids. `within_s`: time that a board may take; `every_s`: time between two
+        checks; `most_failed`: failures that do not stop the rollout. Raises Stopped; Failed if a command fails."""
         for number, devices in enumerate(stages, 1):
             self.tell(f"step {number} of {len(stages)}: {common.count(len(devices), 'board')}")
             self._step(devices, within_s, every_s, most_failed)
@@ -93,7 +96,7 @@ class Rollout:
     def _step(self, devices: list[str], within_s: float, every_s: float, most_failed: int) -> None:
         record = self.record
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            # Those of a rollout that was interrupted are asked again: that changes nothing where they were.
+            # After an interruption boards may be asked again, which has no effect on those that were.
             new = [device for device in devices if device not in record.done + record.failed]
             record.asked += [device for device in new if device not in record.asked]
             self.save(record)
@@ -153,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
     except Stopped:
         raise common.Failed(
             f"stopped: {common.count(len(record.failed), 'board')} failed: {', '.join(record.failed)}",
-            "Look at one of them (realer monitor). The next bundle has another number; --again asks for this one.",
+            "Look at one of them (realer monitor). Then build a bundle with the next number, or retry with --again.",
         ) from None
     console.print(
         f"{len(record.done)} of {common.count(len(boards), 'board')} report {options.number}", style="green"
@@ -164,55 +167,63 @@ def main(argv: list[str] | None = None) -> int:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="realer rollout",
-        description="Update a fleet step by step; stop when boards fail. Exit status 0: all of them report it.",
+        description="Update a fleet in steps; stop if boards fail. Exit status 0: all boards report the number.",
         epilog=_EPILOG,
     )
     parser.add_argument(
         "number",
         type=common.number(1, 999999),
         metavar="NUMBER",
-        help="of the bundle, which is on the server already",
+        help="number of the bundle, which must be on the server already",
     )
     parser.add_argument(
-        "--boards", type=Path, required=True, metavar="FOLDER", help="what realer config --boards wrote"
+        "--boards",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder that realer config --boards wrote",
     )
     parser.add_argument(
         "--stages", default="1,10%,50%,100%",
-        help="groups of the table, counts or shares of all boards (default: 1,10%%,50%%,100%%)",
+        help="groups of the table, numbers of boards, or shares of all (default: 1,10%%,50%%,100%%)",
     )  # fmt: skip
     parser.add_argument(
-        "--ask", required=True, metavar="COMMAND", help="sets the update command of {device} to {number}"
+        "--ask",
+        required=True,
+        metavar="COMMAND",
+        help="command that sets the update command of {device} to {number}",
     )
     parser.add_argument(
         "--reported",
         required=True,
         metavar="COMMAND",
-        help="prints what the update command of {device} reported last",
+        help="command that prints the value that {device} reported last for its update command",
     )
     parser.add_argument(
         "--within", type=common.number(0, of=float), default=3600, metavar="S",
-        help="how long a board may take, with its trial and what it does before, in seconds (default: 3600)",
+        help="seconds that a board may take, including download and trial (default: 3600)",
     )  # fmt: skip
     parser.add_argument(
         "--every",
         type=common.number(0, of=float),
         default=30,
         metavar="S",
-        help="seconds between two checks (default: 30)",
+        help="seconds between two checks of the reports (default: 30)",
     )
     parser.add_argument(
         "--most-failures",
         type=common.number(0),
         default=0,
         metavar="N",
-        help="stop when more boards have failed (default: 0)",
+        help="stop if more boards than this have failed (default: 0)",
     )
-    parser.add_argument("--again", action="store_true", help="ask boards that failed before once more")
+    parser.add_argument("--again", action="store_true", help="ask boards that have failed once more")
     return parser.parse_args(argv)
 
 
 def _record(file: Path, number: int, again: bool) -> Record:
-    """What is known of this rollout; the one of another number is over."""
+    """The record of this rollout in `file`; a new one if there is none, or one of another bundle. `again`: forget which
+    boards have failed."""
     try:
         found = Record(**json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
@@ -223,7 +234,7 @@ def _record(file: Path, number: int, again: bool) -> Record:
 
 
 def _number(text: str) -> int | None:
-    """What a device reported: decimal numbers, as clouds store them."""
+    """The number in a report, which clouds store as decimal text; None if it is not one."""
     try:
         return int(float(text.strip()))
     except (ValueError, OverflowError):

@@ -74,7 +74,7 @@ async def _connection(account: Account, console: Console) -> None:
     except NoAnswer as error:
         if error.status != 401:
             raise
-        console.print("stats: not for this token, which is that of a device")
+        console.print("stats: not available with a device's token")
         return
     console.print(f"connected: {stats['connected']}, from {stats['ip_address']}")
     if not stats["connected"]:
@@ -96,4 +96,4 @@ async def _switch(account: Account, relay: str, console: Console) -> None:
     except NoAnswer as error:
         console.print(f"{relay}: invalid values are refused with HTTP {error.status}")
     else:
-        raise common.Failed(f"{relay} accepted an invalid value", "This is not the firmware it should be.")
+        raise common.Failed(f"{relay} accepted an invalid value", "Does the device run this firmware?")

@@ -102,7 +102,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = options.out / str(options.number)
     if folder.exists():
         raise common.Failed(
-            f"{folder} already exists", "A number means one bundle for ever: take the next one."
+            f"{folder} already exists", "A number is never used for a second bundle: take the next one."
         )
     key = _key(options.config)
     certificates = roots.of_config(options.config, check_config.load(options.config))
@@ -132,7 +132,7 @@ def _write_key(config: Path) -> int:
         raise common.Failed(f"{config} is not a configuration", f"See realer check_config {config}")
     update = draft["update"] = draft.get("update") or {}
     if update.get("key"):
-        do = "A device takes only what its own key has signed. For a new one remove it there, and deploy afterwards."
+        do = "A device accepts only bundles signed with its key. For a new key, remove that one, and deploy afterwards."
         raise common.Failed(f"{config} has an update.key already", do)
     update["key"] = new_key()
     write_private(config, json.dumps(draft, indent=2, ensure_ascii=False) + "\n")

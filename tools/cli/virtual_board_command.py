@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
         "--time-scale",
         type=common.number(0, of=float),
         default=60.0,
-        help="how much faster the room's time passes",
+        help="factor by which time passes faster for the temperatures of the plant",
     )
     options = parser.parse_args(argv)
     try:

@@ -140,7 +140,7 @@ class Wizard:
 
     def _section(self, name: str, item: dict[str, Any], path: str, known: tuple[str, ...] = ()) -> None:
         """Ask for the keys of the object `item` of the draft, but not for those already `known`."""
-        lines = _wanted(name)
+        lines = _questions(name)
         # Each answer is checked with those before it, and this comes last.
         schedule = item.pop("schedule", [])
         while lines:
@@ -161,7 +161,7 @@ class Wizard:
             if "|" in rule and isinstance(item.get(key), str) and not alone:
                 # What belongs to a kind comes last, what belongs to a mode or a cloud at once.
                 at = len(lines) if key in known or key == "kind" else 0
-                lines[at:at] = _wanted(item[key])
+                lines[at:at] = _questions(item[key])
         if name == "outputs":
             self._schedule(item, path, schedule)
 
@@ -520,7 +520,7 @@ def _lines_of(section: str, item: dict[str, Any]) -> dict[str, str]:
     return lines
 
 
-def _wanted(name: str) -> list[tuple[str, str]]:
+def _questions(name: str) -> list[tuple[str, str]]:
     """The rules of a section that are asked for, in order, each with its explanation."""
     lines = {line.split(" ")[0]: line for line in device.rules(name)}
     about = ABOUT.get(name, {})

@@ -27,7 +27,7 @@ def ingest(
     model: CloudState, device: Device, role: str, source_id: int | str, item: dict[str, Any], now: float,
     via: str = "https",
 ) -> Outcome:  # fmt: skip
-    """Judge and keep one structurally sound item of a source (`role`: "sensor" or "command").
+    """Check and store one structurally sound item of a source (`role`: "sensor" or "command").
 
     `item` holds value, value_received_at, message_id and the optional fields, but not the source: a message id means
     the same whichever way it came.

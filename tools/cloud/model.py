@@ -24,14 +24,14 @@ class Model(CloudState):
         """Answer one request at `now` (unix seconds). Never raises for what a device does."""
         for watcher in self.watchers:
             watcher(request)
-        response, schema = self._judge(request, now)
+        response, schema = self._respond(request, now)
         headers = {"Date": formatdate(now, usegmt=True)}
         if response.status != 304:
             contract.assert_own(schema, response.body)
             headers["Content-Type"] = "application/json; charset=utf-8"
         return self.on_answer(request, Response(response.status, headers | response.headers, response.body))
 
-    def _judge(self, request: Request, now: float) -> tuple[Response, str]:
+    def _respond(self, request: Request, now: float) -> tuple[Response, str]:
         try:
             return self._route(request, now)
         except Refusal as refusal:

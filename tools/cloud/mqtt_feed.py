@@ -39,7 +39,7 @@ def publish(
     if route is None or mqtt_client_id(route[0].client_id) != client_id:
         model.violation(now, request, "this topic is in no catalog")
         return None
-    return _message(client_id, _judge(model, request, *route, payload, now))
+    return _message(client_id, _acknowledge(model, request, *route, payload, now))
 
 
 def unseen(topic: str, payload: bytes) -> Message | None:
@@ -70,7 +70,7 @@ def desired(
     return Message(topic, payload), facts
 
 
-def _judge(
+def _acknowledge(
     model: CloudState,
     request: Request,
     device: Device,

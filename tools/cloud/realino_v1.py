@@ -148,10 +148,10 @@ def _value_type(command: Command) -> str:
 
 def _commands(model: CloudState, device: Device, request: Request, now: float) -> dict[str, Any]:
     model.event(now, "catalog_read", device.key, resource="commands", count=len(device.commands))
-    return {"commands": [_wish(item) for item in device.commands]}
+    return {"commands": [_command(item) for item in device.commands]}
 
 
-def _wish(item: Command) -> dict[str, Any]:
+def _command(item: Command) -> dict[str, Any]:
     if item.error is not None:
         return {"id": item.id, "error": item.error}
     try:

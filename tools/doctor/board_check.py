@@ -16,10 +16,10 @@ from machine import ADC, WDT, Pin, SoftI2C, dht_readinto
 from onewire import OneWire
 
 MOST_MV = 3050
-"""What reads as more is an input at the supply; `realer doctor` puts that of the board's chip here."""
+"""mV; a higher reading means that the input is at the supply. `realer doctor` sets it for the board's chip."""
 CLOUD_KINDS = ("thermistor", "ldr_sensor")
 DOCTORS = {}
-"""The checks of the kinds of sensors, which `realer doctor` puts here from `tools/sensors`."""
+"""The check of each kind of sensor, which `realer doctor` inserts here from `tools/sensors`."""
 tally = {"ok": 0, "note": 0, "problem": 0}
 
 
@@ -31,12 +31,12 @@ def say(level, what, text, do=""):
 
 
 def demand(good, what, text, do, bad="problem"):
-    """Say the text; what to do where it is not good."""
+    """Report `text`, as ok if `good`, else with the level `bad` and the remedy `do`."""
     say("ok" if good else bad, what, text, "" if good else do)
 
 
 def config():
-    """config.json, or None."""
+    """The content of config.json, None if it cannot be used."""
     try:
         with open("config.json") as file:
             found = json.loads(file.read().lstrip("\ufeff"))
@@ -67,7 +67,7 @@ def board():
 
 
 class Wrong(Exception):
-    """What is wrong with a part, and what to do about it."""
+    """A part has a fault. Arguments: what is wrong, and what to do about it."""
 
 
 def millivolts_of(row):
@@ -76,7 +76,7 @@ def millivolts_of(row):
 
 
 def dht(row):
-    """The bytes that a DHT sends. Wrong."""
+    """The five bytes that a DHT sends. Raises Wrong."""
     data = bytearray(5)
     try:
         dht_readinto(Pin(row["gpio"]), data)
@@ -96,7 +96,7 @@ _EVERYBODY = 100
 
 
 def i2c(row, usual):
-    """The bus of a sensor, and its address, if something is there. Wrong."""
+    """(bus, address) of a sensor on I2C. `usual`: address if none is configured. Raises Wrong if nothing is there."""
     bus = SoftI2C(scl=Pin(row["scl"]), sda=Pin(row["sda"]), freq=100000)
     found, address = bus.scan(), row.get("i2c_address") or usual
     if len(found) > _EVERYBODY:
@@ -114,7 +114,7 @@ def i2c(row, usual):
 
 
 buses = []
-"""Those that were told of."""
+"""I2C buses that were reported already, as (sda, scl)."""
 
 
 def pin_of(row):
@@ -122,7 +122,7 @@ def pin_of(row):
 
 
 def divider(row):
-    """The millivolts at the pin of a sensor in a divider, and its ohms. Wrong."""
+    """(millivolts at the pin, ohms) of a sensor in a voltage divider. Raises Wrong."""
     millivolts = millivolts_of(row)
     supply = row.get("supply_mv", 3300)
     if not 150 < millivolts < min(supply - 5, MOST_MV):
@@ -137,7 +137,7 @@ def divider(row):
 
 
 def sensor(row):
-    """What a sensor says, by the check of its kind."""
+    """Report the reading of a sensor, by the check of its kind."""
     name = pin_of(row)
     try:
         say("ok", name, "%s: %s" % (row.get("name"), DOCTORS[row["kind"]](row, Board)))
@@ -150,7 +150,7 @@ def sensor(row):
 
 
 class Board:
-    """What the check of a kind gets."""
+    """What the check of a kind of sensor may use."""
 
     api = None
     ADC, OneWire, Pin, Wrong, log, most_mv, sleep = ADC, OneWire, Pin, Wrong, math.log, MOST_MV, time.sleep
@@ -162,7 +162,7 @@ def output(row):
     gpios = [row["gpio"]] + [
         part["gpio"] for part in row.values() if isinstance(part, dict) and "gpio" in part
     ]
-    # What needs a second relay moves with one of them on, and stands now.
+    # An output with a second relay, such as a shutter, has both off while it does not move.
     safe = row.get("safe", "off") if len(gpios) == 1 else "off"
     for gpio in gpios:
         on = Pin(gpio).value() == (row.get("active", "high") == "high")
@@ -192,7 +192,7 @@ def pins(found):
 
 
 found = config()
-# A watchdog that the firmware started bites on, whoever runs: this one takes its place.
+# A watchdog that the firmware started cannot be stopped: this one takes its place.
 attend = WDT(0, 120000).feed if found and found.get("watchdog_s", 60) else gc.collect
 board()
 if found:

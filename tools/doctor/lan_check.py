@@ -1,6 +1,6 @@
-"""Runs on the board, after `wifi_check.py`: the LAN, where the configuration has one.
+"""Runs on the board, after `wifi_check.py`: the LAN, if the configuration has one.
 
-A file of its own: a board has no room for the text of all checks at once.
+It is a file of its own, because a board has no memory for the text of all checks at once.
 """
 # ruff: noqa: F821  (`say`, `found` are those of board_check.py, `address`, `addressed` of wifi_check.py)
 
@@ -12,11 +12,11 @@ _CABLE_S = 8
 _ADDRESS_S = 20
 _CONNECTED = 3  # of `network.LAN.status`, in all images
 LANS = {}
-"""By board what `network.LAN` is told; `realer doctor` puts it here from `firmware/boards`."""
+"""The arguments of `network.LAN` by board, which `realer doctor` inserts here from `firmware/boards`."""
 
 
-def lan(wanted, board):
-    """Whether the board is on the network."""
+def lan(settings, board):
+    """Connect as `lan` of the configuration says; return whether the board is on the network."""
     phy = LANS.get(board)
     if not phy:
         return failed(
@@ -26,7 +26,7 @@ def lan(wanted, board):
         return failed("this MicroPython has no network.LAN", "use an image of ESP32_GENERIC")
     phy, number, mdc, mdio, power, clock, mode = phy.split(":")
     try:
-        fixed = address(wanted)
+        fixed = address(settings)
         nic = network.LAN(
             mdc=Pin(int(mdc)), mdio=Pin(int(mdio)), power=Pin(int(power)), ref_clk=Pin(int(clock)),
             ref_clk_mode=Pin.IN if mode == "in" else Pin.OUT,
@@ -39,7 +39,7 @@ def lan(wanted, board):
         return failed(str(error), "is it really a %s? unplug it for a moment, then try again" % board)
     for second in range(_ADDRESS_S):
         if nic.isconnected():
-            addressed(nic, "lan", wanted.get("dns"), fixed)
+            addressed(nic, "lan", settings.get("dns"), fixed)
             return True
         if second >= _CABLE_S and nic.status() != _CONNECTED:
             return failed(

@@ -1,9 +1,10 @@
 """Runs on the board, after `wifi_check.py`: time, servers, certificates, with the libraries of a stock image.
 
-Names and time are asked of the servers of the configuration, on their ports, as the firmware does it; its code has no
-part in it. Sends no secret, and asks nobody whose certificate it has not verified. It sets the clock.
+It queries the configured name and time servers, as the firmware does, but does not use the firmware's code. It sends no
+secret, and talks only to servers whose certificate it has verified. It sets the clock.
 """
-# ruff: noqa: F821  (`end_day` comes in place of END_DAY, see doctor_command; `say`, `found`, `attend`, `tally` are those of board_check.py, `online`, `name_servers` those of wifi_check.py)
+# ruff: noqa: F821  (`end_day` comes in place of END_DAY, see doctor_command; `say`, `found`, `attend`, `tally` are
+# those of board_check.py, `online`, `name_servers` those of wifi_check.py)
 
 import json
 import os
@@ -20,14 +21,14 @@ _TO_1970 = 2208988800  # from 1900, where NTP begins to count
 _1970_TO_2000 = 946684800
 _2024 = 1704067200
 _CONNECT = b"\x10\x12\0\4MQTT\4\2\0\x3c\0\6doctor"
-"""Of MQTT 3.1.1, for a client of that name without credentials."""
+"""A CONNECT of MQTT 3.1.1 with the client id doctor, without credentials."""
 _WORDS = (
     ("signed by", "the chain ends in none of cloud.ca_files", "realer ca %s, realer config, realer deploy"),
     ("match", "the certificate is for another name than %s", "correct cloud.base_url (cloud.host at Thinger.io)"),
     ("expired", "the certificate has expired", "compare the clock above; else the server's owner must renew it"),
     ("future", "the certificate is not valid yet", "compare the clock above; let UDP 123 through"),
 )  # fmt: skip
-"""In what a TLS library says -> the meaning, and what to do."""
+"""(part of an error text of mbedTLS, its meaning, what to do)."""
 
 
 def split(server, port):
@@ -37,7 +38,7 @@ def split(server, port):
 
 
 def datagram(host, port, question):
-    """The answer to one question over UDP. OSError."""
+    """The answer to `question` over UDP. OSError."""
     wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         wire.settimeout(_DATAGRAM_S)
@@ -49,9 +50,9 @@ def datagram(host, port, question):
 
 
 def addresses(host):
-    """Those of a name, as the first name server says that answers. OSError or ValueError: why not."""
+    """The IPv4 addresses of a name, from the first name server that answers. OSError: why there are none."""
     if not name_servers or host.replace(".", "").isdigit():
-        return [host]  # a network that somebody else set up has names of its own
+        return [host]  # an address, or no name server is known
     problem = ""
     for server in name_servers:
         question = os.urandom(2) + b"\1\0\0\1\0\0\0\0\0\0"  # recursion desired, one question
@@ -66,9 +67,9 @@ def addresses(host):
 
 
 def addresses_in(answer, question):
-    """The IPv4 addresses of a DNS answer (RFC 1035, 4.1). ValueError, IndexError."""
+    """The IPv4 addresses in a DNS answer (RFC 1035, section 4.1). ValueError, IndexError: it is not valid."""
     if answer[:2] != question[:2]:
-        raise ValueError("something else")
+        raise ValueError("not an answer to this query")
     if answer[3] & 15:
         raise ValueError("there is none" if answer[3] & 15 == 3 else "error %d" % (answer[3] & 15))
     at = len(question)
@@ -88,7 +89,7 @@ def addresses_in(answer, question):
 
 
 def sntp(host, port):
-    """Unix seconds (RFC 4330). OSError, ValueError."""
+    """The time of a server in Unix seconds (RFC 4330). OSError, ValueError: it does not answer, or not usably."""
     sent = os.urandom(8)
     answer = datagram(host, port, b"\x23" + bytes(39) + sent)
     if len(answer) < 48 or answer[24:32] != sent or answer[0] & 7 != 4:
@@ -103,12 +104,12 @@ def sntp(host, port):
 
 
 def epoch():
-    """From 1970 to where this image counts from, in seconds."""
+    """The epoch of this image, in seconds since 1970."""
     return _1970_TO_2000 if time.gmtime(0)[0] == 2000 else 0
 
 
 def clock(servers):
-    """The time, from the first server that answers."""
+    """Set the clock from the first server that answers."""
     for server in servers:
         try:
             host, port = split(server, 123)
@@ -127,15 +128,16 @@ def clock(servers):
 
 
 def failed(what, text, do):
-    """Only a device that speaks nothing but MQTT needs the broker, and none needs updates."""
+    """Report a failure: a note if the device can do without it, as without the broker unless its transport is `mqtt`,
+    and without the update server. Returns None."""
     mqtt_alone = (found.get("cloud") or {}).get("transport") == "mqtt"
     needed = what != "update" and (what != "broker" or mqtt_alone)
     say("problem" if needed else "note", what, text, do)
 
 
 def server(host, port, names, what):
-    """Look at name, connection and certificate of a server; what connects to it and verifies it, None where that
-    fails."""
+    """Check name, connection and certificate of a server. Returns a function that connects to it again and verifies it,
+    None if the check failed. `names`: files of root certificates; `what`: the server in the report."""
     address = reached(host, port, what)
     if not address:
         return None
@@ -157,7 +159,8 @@ def explained(host, error, what):
 
 
 def reached(host, port, what):
-    """The first of a server's addresses at which the port is open: the firmware, too, tries one after the other."""
+    """The first of a server's addresses at which the port is open, None if there is none. The firmware, too, tries one
+    after the other."""
     try:
         named = addresses(host)
     except (OSError, ValueError) as error:
@@ -183,7 +186,8 @@ def reached(host, port, what):
 
 
 def trusting(names, wrong):
-    """A context that verifies with these roots; `wrong(name, what, do)`: of one that cannot be used."""
+    """A TLS context that verifies with the root certificates in the files `names`. `wrong(name, what, do)`: called for
+    each file that cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     for name in names:
@@ -202,7 +206,7 @@ def content(name):
 
 
 def secured(context, host, address):
-    """A connection with TLS. OSError, ValueError: why not."""
+    """A verified TLS connection. OSError, ValueError: it failed."""
     wire = socket.socket()
     wire.settimeout(_WAIT_S)
     try:
@@ -214,7 +218,7 @@ def secured(context, host, address):
 
 
 def used(host, address, names, what):
-    """How long the root is good for that verifies this server: the last to end, where several do."""
+    """Report how long the root certificate that verifies this server is valid: of several, the one that ends last."""
     days = []
     for name in names:
         attend()
@@ -234,12 +238,12 @@ def used(host, address, names, what):
 
 
 def today():
-    """Days since 1970."""
+    """The present day, in days since 1970."""
     return time.time() // 86400 + epoch() // 86400
 
 
 def roots(settings):
-    """The certificate files of the configuration, and those that came with the bundle that runs."""
+    """The root certificate files of the configuration, and those of the bundle that runs."""
     names = list(settings.get("ca_files") or ())
     try:
         slot = json.loads(content("slot.json")).get("slot") or ""
@@ -250,21 +254,21 @@ def roots(settings):
 
 
 def api(connect, host, port):
-    """One plain question, without keys: any answer of HTTP will do."""
+    """Send one request without keys: any HTTP response is good."""
     try:
         wire = connect()
         wire.write(("GET / HTTP/1.1\r\nHost: %s:%d\r\nConnection: close\r\n\r\n" % (host, port)).encode())
         version, status = wire.readline().split(b" ", 2)[:2]
         wire.close()
         if version[:5] != b"HTTP/":
-            raise ValueError("something else")
+            raise ValueError("not an HTTP response")
         say("ok", "api", "answers HTTP %d" % int(status))
     except (OSError, ValueError) as error:
         say("problem", "api", "does not answer HTTP: %s" % error, "is cloud.base_url that of the API?")
 
 
 def broker(connect):
-    """Whether a broker speaks MQTT there. Without credentials its refusal is the best answer there can be."""
+    """Check that the server speaks MQTT. It should refuse this client, which has no credentials."""
     try:
         wire = connect()
         wire.write(_CONNECT)
@@ -281,7 +285,7 @@ def broker(connect):
 
 
 def cloud(found):
-    """Everything about the servers."""
+    """Check time servers, API, broker and update server of the configuration."""
     clock((found.get("time") or {}).get("servers") or ("pool.ntp.org", "time.cloudflare.com"))
     attend()
     settings = found.get("cloud") or {}

@@ -1,7 +1,7 @@
-"""Runs on the board, after `board_check.py`: joins the network, with what the configuration says of it.
+"""Runs on the board, after `board_check.py`: joins the configured Wi-Fi network.
 
-Sends no secret but the Wi-Fi password to the access point. A file of its own: a board has no room for the text of all
-checks at once.
+The only secret that it sends is the Wi-Fi password, to the access point. It is a file of its own, because a board has
+no memory for the text of all checks at once.
 """
 # ruff: noqa: F821  (`say`, `demand`, `found` are those of board_check.py)
 
@@ -10,23 +10,23 @@ import network
 import socket
 import time
 
-_JOIN_S = 20  # as long as the firmware gives a network
+_JOIN_S = 20  # as the firmware does
 _KNOCK_S = 3
 name_servers = []
-"""Who is asked about names: "ip" or "ip:port"."""
+"""Servers that resolve names: "ip" or "ip:port" each."""
 
 
-def wifi(wanted):
-    """Whether the board is on the network; joins the first that lets it in."""
-    dns = wanted.get("dns")
-    if wanted.get("country"):
+def wifi(settings):
+    """Join the first of the configured networks that accepts the board; return whether it is on the network."""
+    dns = settings.get("dns")
+    if settings.get("country"):
         try:
-            network.country(wanted["country"])
+            network.country(settings["country"])
         except (OSError, ValueError) as error:
             say("problem", "wifi", "country: %s" % error, "wifi.country: two capital letters (ISO 3166-1)")
     station = network.WLAN(network.STA_IF)
     station.active(True)
-    for entry in wanted.get("networks") or ():
+    for entry in settings.get("networks") or ():
         name = str(entry.get("ssid"))
         try:
             bssid, fixed = access_point(entry), address(entry)
@@ -47,7 +47,7 @@ def wifi(wanted):
 
 
 def access_point(entry):
-    """The bytes of `bssid`, None where any access point will do. ValueError."""
+    """The six bytes of `bssid`, None if it is not configured. ValueError."""
     text = entry.get("bssid")
     if not text:
         return None
@@ -58,7 +58,7 @@ def access_point(entry):
 
 
 def address(entry):
-    """(address, netmask, gateway, name server) of a network, None where DHCP gives them. ValueError."""
+    """(address, netmask, gateway, name server) of a network, None if DHCP assigns them. ValueError."""
     ip, mask, gateway = entry.get("ip"), entry.get("netmask") or "255.255.255.0", entry.get("gateway")
     if not ip:
         return None
@@ -79,7 +79,7 @@ def number(ip):
 
 
 def join(station, name, password, bssid, fixed):
-    """The station's status in the end; None when it could not even begin."""
+    """Try to join; return the final status of the station, None if the attempt could not start."""
     try:
         station.disconnect()
         if bssid and elsewhere(station.scan(), name, bssid):
@@ -90,7 +90,7 @@ def join(station, name, password, bssid, fixed):
             try:
                 station.ifconfig("dhcp")
             except (OSError, RuntimeError):
-                pass  # it is asked already
+                pass  # DHCP runs already
         station.connect(name, password, bssid=bssid)
     except (OSError, RuntimeError) as error:
         say("problem", "wifi", "%s: %s" % (name, error), "reset the board, then try again")
@@ -103,7 +103,7 @@ def join(station, name, password, bssid, fixed):
 
 
 def elsewhere(points, name, bssid):
-    """Whether others of the network's access points are here, and not the one that is named."""
+    """Whether the network's other access points are in range, but not the configured one."""
     others = [point for point in points if point[0] == name.encode()]
     if not others or bssid in [point[1] for point in points]:
         return False
@@ -125,7 +125,7 @@ def joined(station, dns, fixed=None):
 
 
 def addressed(nic, what, dns, fixed):
-    """Tell the address, and whether the gateway of a fixed one answers; from now on ask these name servers."""
+    """Report the address, and for a fixed one whether the gateway answers. Sets `name_servers`."""
     ip, _, gateway, from_router = nic.ifconfig()
     name_servers[:] = dns or [from_router]
     kind = "fixed address" if fixed else "address"
@@ -136,7 +136,7 @@ def addressed(nic, what, dns, fixed):
 
 
 def knocked(gateway):
-    """Whether a router is there: also one that refuses is."""
+    """Whether the gateway answers a connection, be it by refusing it."""
     for port in (53, 80, 443):
         wire = socket.socket()
         wire.settimeout(_KNOCK_S)

@@ -1,4 +1,4 @@
-// The drawing of the virtual board: what is wired to it, and what it does at this moment.
+// The drawing of the virtual board: the parts that are wired to it, and their present state.
 import { follow, list, make, mark, write } from "./dom.js";
 
 const ROW = 64, NARROW = 520;
@@ -84,7 +84,7 @@ export class Drawing {
   }
 }
 
-// What can be done to each part, for hands and keys.
+// A list of the parts with their controls, which can also be used with the keyboard.
 export function partRows(parent, parts, choiceOf) {
   list(parent, parts, (part) => part.role, (part) => {
     const state = make("span", { class: "quiet" });

@@ -1,4 +1,4 @@
-// The sensors as charts. uPlot draws them; without it there are the figures alone.
+// Charts of the sensors, drawn by uPlot; without it only the values are shown.
 import { list, make, mark, number, time, write } from "./dom.js";
 
 const MOST = 900;
@@ -62,15 +62,15 @@ export class Charts {
       if (uPlot) requestAnimationFrame(() => this.plot(plot, sensor.port, command?.port));
       else plot.hidden = true;
       return [figure, (now) => {
-        const wanted = command && this.state[1].find((row) => row.port === command.port);
+        const output = command && this.state[1].find((row) => row.port === command.port);
         write(words.measured, `measured ${number(now.measured)} ${now.unit}`);
-        write(words.there, now.there == null ? "" : `really ${number(now.there)} ${now.unit}`);
+        write(words.there, now.there == null ? "" : `actual ${number(now.there)} ${now.unit}`);
         words.there.hidden = now.there == null;
-        if (wanted) {
-          write(words.desired, `setpoint ${number(wanted.desired)}`);
-          write(words.on, `${wanted.name} ${wanted.on ? "on" : "off"}`);
+        if (output) {
+          write(words.desired, `setpoint ${number(output.desired)}`);
+          write(words.on, `${output.name} ${output.on ? "on" : "off"}`);
         }
-        mark(plot, "aria-label", `${now.name}: ${number(now.measured)} ${now.unit}${wanted ? `, setpoint ${number(wanted.desired)}` : ""}`);
+        mark(plot, "aria-label", `${now.name}: ${number(now.measured)} ${now.unit}${output ? `, setpoint ${number(output.desired)}` : ""}`);
       }];
     });
   }
@@ -90,8 +90,8 @@ export class Charts {
     this.plots.set(port, plot);
   }
 
-  // A moment at which the person did something.
-  did(moments) {
+  // `moments`: when the user did something, in Unix seconds.
+  addMarks(moments) {
     this.marks = [...this.marks, ...moments].slice(-MOST);
   }
 

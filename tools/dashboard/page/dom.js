@@ -1,4 +1,4 @@
-// Small helpers: the page is made once, and then only what changed is written.
+// Small helpers. Nodes are made once; afterwards only what has changed is written.
 
 export function make(tag, attributes = {}, ...children) {
   const svg = ["svg", "g", "rect", "circle", "path", "text", "line"].includes(tag);
@@ -20,7 +20,7 @@ export function mark(node, name, value) {
   if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-// A field follows what it stands for, and is not written over while that stays what it was.
+// Show `value` in `field`, but only if it has changed: what the user is entering is not overwritten.
 export function follow(field, value) {
   const text = String(value);
   if (field.shown === text) return;
@@ -28,7 +28,7 @@ export function follow(field, value) {
   field.value = text;
 }
 
-// What was entered was refused: back to what is so.
+// Undo an entry that was refused.
 export function restore(...fields) {
   for (const field of fields) field.value = field.shown;
 }
@@ -41,7 +41,8 @@ export function number(value, digits = 1) {
   return value == null ? "–" : Number(value).toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-// Children of `parent` for `items`, made anew only when the items are others.
+// Update the children of `parent`, one for each of `items`. They are rebuilt only if the keys have changed.
+// `build(item)` returns [node, update], `update(item)` writes the present values.
 export function list(parent, items, key, build) {
   const keys = JSON.stringify(items.map(key));
   if (parent.dataset.keys !== keys) {

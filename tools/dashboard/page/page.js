@@ -28,7 +28,7 @@ async function send(device, call) {
     const { field, error } = await answer.json();
     trouble(`${field} ${error}`);
   } catch {
-    trouble("The demo does not answer.");
+    trouble("No answer from the demo.");
   }
   return false;
 }
@@ -72,20 +72,20 @@ class Device {
       Object.assign(this.state, news.state);
       this.draw(news.state);
     }
-    if (news.timeline) this.charts.did(news.timeline.filter((item) => item.who === "you").map((item) => item.t));
-    if (news.timeline) this.prepend(this.timeline, news.timeline.map((item) => this.happened(item)));
-    if (news.messages) this.heard(news.messages);
+    if (news.timeline) this.charts.addMarks(news.timeline.filter((item) => item.who === "you").map((item) => item.t));
+    if (news.timeline) this.prepend(this.timeline, news.timeline.map((item) => this.timelineRow(item)));
+    if (news.messages) this.received(news.messages);
   }
 
   draw(changed) {
     const { about, board, commands, sensors, parts, knobs, faults, memory } = this.state;
     if (changed.commands || changed.status || changed.sensors) this.commands(commands);
     if (changed.parts || changed.board) this.drawing.draw(parts, about.chip, board.powered);
-    if (changed.parts || changed.knobs) this.hands(parts, knobs);
+    if (changed.parts || changed.knobs) this.partControls(parts, knobs);
     if (changed.sensors || changed.commands) this.charts.draw(sensors, commands);
     if (changed.memory) this.memory(memory);
     if (changed.faults) {
-      write(this.parts.rules, faults.rules.length ? `Set: ${faults.rules.join("; ")}` : "No fault of messages is set.");
+      write(this.parts.rules, faults.rules.length ? `Set: ${faults.rules.join("; ")}` : "No message fault is set.");
     }
     for (const update of this.controls) update();
     this.now();
@@ -98,10 +98,10 @@ class Device {
       : STATES[status?.state] ?? ["Starting", "warn"];
     write(this.texts.state, word);
     mark(this.texts.state, "class", `state ${tone}`);
-    write(this.texts.why, !board.powered ? "The outputs have no power." : board.at_repl ? "No program runs." : (status?.safe ?? []).join("; "));
+    write(this.texts.why, !board.powered ? "The outputs have no power." : board.at_repl ? "No program is running." : (status?.safe ?? []).join("; "));
     write(this.texts.about, `${about.device} · ${about.chip} · ${about.api}, ${about.configured}`);
     write(this.texts.transport, cloud.session ? "MQTT" : "polling over HTTPS");
-    write(this.texts.wifi, !board.air ? board.wired ? "cable out" : "access point off" : !board.joined ? "not joined" : board.zombie ? "joined, packets vanish" : board.wired ? "cable" : "joined");
+    write(this.texts.wifi, !board.air ? board.wired ? "cable out" : "access point off" : !board.joined ? "not joined" : board.zombie ? "joined, but packets are lost" : board.wired ? "cable" : "joined");
     write(this.texts.boots, `${board.boots}, last: ${board.reset.replace("_", " ")}`);
     write(this.texts.firmware, status?.version ? `${status.version}, slot ${status.slot}` : "–");
     const [waiting, dropped] = status?.outbox ?? [null, null];
@@ -176,7 +176,7 @@ class Device {
     }];
   }
 
-  hands(parts, knobs) {
+  partControls(parts, knobs) {
     const rows = [...parts.filter((part) => part.kind !== "led"), ...knobs.map((knob) => ({ ...knob, role: knob.name, kind: "knob" }))];
     const knobRows = this.parts.parts.knobs ??= this.parts.parts.appendChild(make("div"));
     const partList = this.parts.parts.others ??= this.parts.parts.appendChild(make("div"));
@@ -236,20 +236,20 @@ class Device {
     }
   }
 
-  happened(item) {
+  timelineRow(item) {
     const tone = /red/.test(item.style) ? "bad" : /yellow|magenta/.test(item.style) ? "warn" : /green/.test(item.style) ? "good" : "";
     return make("li", { class: item.who === "you" ? "you" : "" }, make("time", {}, time(item.t)),
       make("span", { class: "who" }, item.who), " ", make("span", { class: tone }, item.text));
   }
 
-  heard(messages) {
+  received(messages) {
     this.held = [...this.held, ...messages].slice(-MOST_ROWS);
     if (this.filters.querySelector("[name=hold]").checked) return;
-    this.prepend(this.messages, this.held.map((item) => this.message(item)));
+    this.prepend(this.messages, this.held.map((item) => this.messageRow(item)));
     this.held = [];
   }
 
-  message(item) {
+  messageRow(item) {
     const words = `${item.up ? "→ cloud" : "← cloud"} ${item.via} ${item.what.replace(/^realer\/iot\/v1\/devices\/[^/]+/, "…")}${item.status ? ` ${item.status}` : ""}`;
     const details = make("details", {}, make("summary", {}, make("time", {}, time(item.t)), words,
       make("span", { class: "quiet" }, ` ${number(item.size)} bytes`)));
@@ -258,21 +258,21 @@ class Device {
     });
     const row = make("li", {}, details);
     row.facts = { via: item.via, way: item.up ? "up" : "down", text: `${words} ${item.body}`.toLowerCase() };
-    row.hidden = !this.wanted(row.facts);
+    row.hidden = !this.matches(row.facts);
     return row;
   }
 
-  wanted({ via, way, text }) {
+  matches({ via, way, text }) {
     const field = (name) => this.filters.querySelector(`[name=${name}]`);
     return field(via).checked && field(way).checked && text.includes(field("words").value.toLowerCase());
   }
 
   filter() {
-    for (const row of this.messages.children) row.hidden = !this.wanted(row.facts);
-    if (this.held.length) this.heard([]);
+    for (const row of this.messages.children) row.hidden = !this.matches(row.facts);
+    if (this.held.length) this.received([]);
   }
 
-  // The latest first. Who has scrolled down, or reads a message, keeps what is before the eyes.
+  // The latest first. After scrolling down, or with a message open, what is visible stays in place.
   prepend(parent, nodes) {
     const before = parent.scrollHeight, top = parent.scrollTop;
     parent.prepend(...nodes.slice(-MOST_ROWS).reverse());
@@ -322,7 +322,7 @@ function notice(text) {
 }
 
 function ended() {
-  notice("The demo has ended. “realer demo” starts another one, with an address of its own.");
+  notice("The demo has ended. “realer demo” starts a new one, at another address.");
   document.body.classList.add("ended");
   for (const part of [$("main"), $("devices")]) part.inert = true;
   clearInterval(ticking);
@@ -354,7 +354,7 @@ function connect(tries) {
       ended();
       return;
     }
-    notice("The connection to the demo is lost; trying again …");
+    notice("Connection to the demo lost; trying again …");
     setTimeout(() => connect(tries - 1), 1000);
   };
 }
