@@ -296,11 +296,11 @@ print("back", not isinstance(connected(PORT), int))
 async def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, any_interpreter):
     """Neither over the connection that was open nor over another one."""
 
-    heard = []
+    output = []
 
     async def listen(reader, writer):
         while data := await reader.read(99):
-            heard.append(data.decode())
+            output.append(data.decode())
         writer.close()
 
     server = await asyncio.start_server(listen, "127.0.0.1", 0)
@@ -312,11 +312,11 @@ async def test_without_a_network_nothing_of_a_careless_program_passes(tmp_path, 
         await scenario.saw("line", "connected 4")
         scenario.board.network_down()
         await scenario.saw("line", "lost failed 113")
-        assert "".join(heard) == "new old "
+        assert "".join(output) == "new old "
         scenario.board.network_up()
         await scenario.saw("line", "back True")
         await scenario.saw("repl")
-    assert "".join(heard) == "new old new "
+    assert "".join(output) == "new old new "
 
 
 async def test_wifi_of_several_access_points_and_one_that_is_dead(tmp_path, any_interpreter):

@@ -222,6 +222,6 @@ def test_broker_that_falls_silent(device: Device, broker: Broker):
 
 
 @pytest.mark.gate
-def test_many_messages_leave_no_trace(device: Device, broker: Broker):
+def test_many_messages_take_no_memory(device: Device, broker: Broker):
     seen = device("rates", broker.port, times=4800)["result"]
     assert abs(seen["growth"]) < 1024, seen

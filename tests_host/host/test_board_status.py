@@ -24,7 +24,7 @@ ANSWER = {
         ((-30, -3), "last ended on", True),
     ],
 )
-def test_roots_that_end(days, shown, ails):
+def test_the_root_that_ends_last_decides(days, shown, ails):
     """The last one counts: the first may be one that the cloud has left."""
     answer = ANSWER | ({} if days is None else {"roots": [TODAY + day for day in days]})
     text = board_status.screen(answer).plain

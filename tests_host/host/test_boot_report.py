@@ -175,7 +175,7 @@ def status(slot="b", state="online", version="1.4.0"):
         ({5: status(state="no_network")}, "link", "no reason logged", 91),
     ],
 )
-def test_a_start_that_nobody_saw_is_asked_for(script, kind, words, within_s):
+def test_a_board_whose_start_was_missed_is_asked_for_its_status(script, kind, words, within_s):
     board = Asked(script)
     gone = Gone({})
     gone.close = board.close

@@ -41,7 +41,7 @@ def test_installs_without_a_prompt(has, tmp_path, root, first):
 
 
 @pytest.mark.parametrize(("programs", "root"), [((), True), (("apt-get",), False), (("sudo",), True)])
-def test_without_a_way_nothing_is_tried(has, tmp_path, programs, root):
+def test_without_a_way_to_install_it_the_command_fails(has, tmp_path, programs, root):
     has(*programs)
     with pytest.raises(Failed, match="no Chromium here"):
         browser.fetch(str(tmp_path), root, pytest.fail)

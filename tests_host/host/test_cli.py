@@ -252,7 +252,7 @@ def test_a_long_run_moves_on_a_terminal_and_is_json_elsewhere():
         pytest.param(["bench", "--only", "mpy"], marks=pytest.mark.gate),
     ],
 )
-def test_the_long_commands_do(argv):
+def test_every_long_command_shows_a_bar_or_prints_json(argv):
     done = run(*argv)
     assert done.returncode in (0, 1) and not done.stderr  # 1: a figure is not as it must be
     assert all(isinstance(json.loads(line), dict) for line in done.stdout.splitlines()) and done.stdout

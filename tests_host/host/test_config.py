@@ -497,7 +497,7 @@ def test_only_keys_that_are_wrong_in_the_end_are_asked_again(draft: dict[str, An
     assert not hands.mend([("error", "wifi", "a number", "an object")])
 
 
-def test_what_is_wrong_in_the_end_costs_no_other_answer(authority: Authority, tmp_path: Path):
+def test_correcting_wrong_answers_keeps_all_others(authority: Authority, tmp_path: Path):
     out = tmp_path / "config.json"
     config = complete(tmp_path, authority)
     config["outputs"][0]["max_onn_s"] = 2
@@ -692,7 +692,7 @@ def test_without_a_terminal_it_prints_the_alternative(tmp_path: Path):
         ("commands cut=20", "cannot be reached"),
     ],
 )
-def test_a_cloud_that_does_not_say(authority: Authority, fault: str, words: str):
+def test_a_cloud_without_usable_answers_is_reported(authority: Authority, fault: str, words: str):
     with cloud(authority, fault) as server, pytest.raises(Failed, match=words):
         cloud_catalog.read(demo_keys(server), [authority.certificate])
 

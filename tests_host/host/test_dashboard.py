@@ -42,7 +42,7 @@ def test_a_page_gets_what_it_lacks_and_a_new_one_everything():
     assert feed.since(99) == feed.since(0), "that page is of another demo"
 
 
-def test_the_feed_tells_that_it_changed_and_only_then():
+def test_the_feed_announces_changes_only():
     feed, changes = Feed(), []
     feed.on_change = lambda: changes.append(1)
     feed.put("memory", 1)
@@ -364,7 +364,7 @@ async def test_every_answer_has_the_headers_that_a_browser_obeys(recorder):
             assert headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_without_the_token_there_is_nothing(recorder):
+async def test_every_request_needs_the_token(recorder):
     async with Dashboard([recorder]) as page:
         base, token = page.url.rstrip("/").rsplit("/", 1)
         for path in (
@@ -395,7 +395,7 @@ async def test_without_the_token_there_is_nothing(recorder):
         {"Origin": "https://127.0.0.1"},
     ],
 )  # fmt: skip
-async def test_a_page_elsewhere_can_ask_for_nothing(recorder, headers):
+async def test_requests_from_another_origin_are_refused(recorder, headers):
     async with Dashboard([recorder]) as page:
         if "Host" in headers:
             headers = headers | origin(page)
@@ -481,7 +481,7 @@ async def test_pages_get_all_and_then_what_changes_until_the_demo_ends(recorder)
         assert (await lives[0].receive()).type == aiohttp.WSMsgType.CLOSE
 
 
-async def test_a_page_that_takes_nothing_holds_nothing_up(recorder):
+async def test_a_page_that_does_not_read_delays_no_other(recorder):
     """It gets the latest when it comes back, and not what went by meanwhile."""
     async with aiohttp.ClientSession() as session, Dashboard([recorder]) as page:
         asleep, awake = [await session.ws_connect(page.url + "live", headers=origin(page)) for _ in range(2)]
@@ -500,7 +500,7 @@ async def test_a_page_that_takes_nothing_holds_nothing_up(recorder):
         assert len(got) < count / 2, "what was not taken is not kept"
 
 
-def test_the_page_asks_nobody_else():
+def test_the_page_loads_nothing_from_elsewhere():
     """Offline, and as its Content-Security-Policy wants it: no other server, no code or style in the HTML."""
     for path in PAGE.iterdir():
         text = path.read_text().replace("http://www.w3.org/2000/svg", "")

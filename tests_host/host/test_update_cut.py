@@ -18,7 +18,7 @@ INTERPRETERS = interpreter.available() or [interpreter.find()]
 @pytest.mark.gate("64bit")
 @pytest.mark.parametrize("place", ["folders", "bottom", "top"])
 @pytest.mark.parametrize("found", INTERPRETERS, ids=lambda found: f"{found.bits}bit")
-def test_whatever_write_is_torn_a_whole_copy_starts(found, place, tmp_path):
+def test_a_whole_copy_starts_whichever_write_is_torn(found, place, tmp_path):
     argv = [
         *found.argv,
         "-X",

@@ -114,7 +114,7 @@ def test_a_factory_reset_takes_two_very_long_presses_in_a_row():
     assert bench.asked() == "factory_reset" and bench.controller.restart is True
 
 
-def test_nothing_less_is_a_factory_reset():
+def test_fewer_or_shorter_presses_are_no_factory_reset():
     for story in (
         ((10200, 6000), (10200, 100)),
         ((10200, 1000), (9000, 1000), (10200, 100)),
@@ -129,7 +129,7 @@ def test_nothing_less_is_a_factory_reset():
         assert bench.asked() is None and not bench.controller.restart, story
 
 
-def test_what_was_held_at_the_start_is_no_press():
+def test_a_button_that_is_held_at_the_start_is_not_pressed():
     bench = Bench(closed=True, opens_portal=True, factory_reset=True)
     bench.hold(True, 20000)
     bench.hold(False, 100)

@@ -43,7 +43,7 @@ def test_the_day_is_that_of_the_later_date():
         assert end_day(memoryview(certificate(BEGIN, end))) == day, end
 
 
-def test_what_is_no_certificate_is_an_error():
+def test_bytes_that_are_not_a_certificate_are_an_error():
     whole = certificate(BEGIN, (UTC, b"350604110438Z"))
     for data in (b"", b"\x30", b"-----BEGIN CERTIFICATE-----", bytes(600), b"\xff" * 600, whole[:330]):
         raised(ValueError, end_day, data)

@@ -399,7 +399,7 @@ def test_unknown_keys_are_warnings_and_errors_where_a_limit_would_be_lost():
         assert paths("error", found) == ["%s[0].%s" % (section, key)] and "outputs" not in config
 
 
-def test_what_refers_to_an_output_of_an_invalid_mode_is_not_reported_as_well():
+def test_references_to_an_output_of_an_invalid_mode_are_not_reported_too():
     (problem,) = problems((("outputs", 0, "mode"), "relay"))
     assert problem[1] == "outputs[0].mode"
 
@@ -627,7 +627,7 @@ def test_a_lan_gets_phy_and_pins_from_the_kit():
     assert found == [] and [lan[key] for key in sorted(fixed)] == [fixed[key] for key in sorted(fixed)]
 
 
-def test_what_is_wrong_with_a_lan():
+def test_invalid_settings_of_a_lan_are_reported():
     network = {"networks": [{"ssid": "bench", "password": SECRET}]}
     for changes, path in (
         ({"board": "esp32-devkitc"}, "lan"),

@@ -129,7 +129,7 @@ def test_an_address_inside_a_loop_of_aliases_is_taken():
         assert parsed(message(order)) == (["1.2.3.4"], 60)
 
 
-def test_the_shortest_life_on_the_way_counts():
+def test_the_shortest_ttl_of_a_chain_of_aliases_counts():
     alias = record(AT_NAME, 5, b"\x01x\x00", b"\x00\x00\x00\x1e")
     address = record(b"\x01x\x00", 1, b"\x01\x02\x03\x04")
     for order in ([alias, address], [address, alias]):

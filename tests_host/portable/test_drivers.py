@@ -427,7 +427,7 @@ def test_a_garbled_frame_of_a_dht_is_read_again_after_a_rest():
     assert "116" in refused(run, dht.measured(clock, 2000))
 
 
-def test_what_is_wrong_on_an_i2c_bus_is_said_in_words():
+def test_errors_of_an_i2c_bus_are_explained():
     chip, b = board()
     bus = b.bus("i2c", 21, 22)
     assert bus == b.bus("i2c", 21, 22) and bus != b.bus("i2c", 21, 23) and bus.bus.gpios == (21, 22)

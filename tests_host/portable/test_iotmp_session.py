@@ -160,7 +160,7 @@ def test_an_illegal_event_raises_and_changes_nothing():
     assert illegal == 24
 
 
-def test_what_the_application_may_not_do_now_changes_nothing():
+def test_a_call_that_is_illegal_in_a_state_changes_nothing():
     for state in (LOGIN, OPEN):
         session = in_state(state).session
         before = session.__dict__.copy()

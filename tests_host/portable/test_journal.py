@@ -149,7 +149,7 @@ def test_a_flash_that_refuses_returns_false_without_raising():
             os.rmdir(path)
 
 
-def test_the_younger_slot_counts():
+def test_the_newer_slot_is_read():
     with Folder() as path:
         slots = TwoSlots(path)
         assert latest(slots) is None

@@ -197,7 +197,7 @@ def test_an_illegal_event_raises_and_changes_nothing():
     assert illegal == 62
 
 
-def test_what_the_application_may_not_do_now_changes_nothing():
+def test_a_call_that_is_illegal_in_a_state_changes_nothing():
     for state in (CLOSED, CONNECTING, CLOSING):
         session = in_state(state)
         session.max_qos, session.largest = 1, 100

@@ -171,7 +171,7 @@ async def test_a_broker_that_acknowledges_nothing_gets_four_publishes_and_no_mor
     assert len([1 for each in seen if each["kind"] == 3]) == 4
 
 
-async def heard(rig):
+async def received_ids(rig):
     """All that waits, as `listen` hands it over."""
     found = []
     while names := await rig.listen():
@@ -187,17 +187,17 @@ async def test_of_many_desired_values_at_once_the_latest_of_each_command_stay():
     for n in range(1, 41):
         await rig.receive((100 + n, n))
     assert rig.acknowledged() == [100 + n for n in range(1, 26)]
-    assert await heard(rig) == ["des_7"] + ["des_%d" % n for n in range(26, 41)]
+    assert await received_ids(rig) == ["des_7"] + ["des_%d" % n for n in range(26, 41)]
 
 
-async def test_what_no_newer_one_replaces_stays_however_many_wait():
+async def test_waiting_states_that_no_newer_one_replaces_are_kept():
     rig = Rig(1)
     await rig.connect(0)
     falling = list(range(40, 10, -1))
     for n in falling:
         await rig.receive((100 + n, n))
     assert rig.acknowledged() == []
-    assert await heard(rig) == ["des_%d" % n for n in falling]
+    assert await received_ids(rig) == ["des_%d" % n for n in falling]
 
 
 class Full(dict):

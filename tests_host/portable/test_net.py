@@ -148,7 +148,7 @@ async def test_a_root_is_not_blamed_when_memory_was_short():
     assert net.memory_failures == 1 and not net.distrusted
 
 
-def test_what_broke_a_connection_is_said_in_the_words_of_its_layer():
+def test_an_error_is_logged_with_the_text_of_its_layer():
     for error, kind, detail in (
         (OSError(errno.ECONNRESET), "closed", "ECONNRESET"),
         (OSError(-errno.ECONNRESET), "closed", "ECONNRESET"),

@@ -318,7 +318,7 @@ def test_a_relay_that_begins_to_pull_by_itself_stops_the_other_one():
     assert not bench.motor.relays[CLOSES].on and bench.output.fault
 
 
-def test_an_overrun_that_is_cut_short_makes_nothing_sure():
+def test_an_interrupted_overrun_does_not_confirm_the_position():
     bench = Bench(travel_s=24.0, overrun_s=6).known()
     bench.want("0", 2).run(21)
     assert bench.motor.at > 0 and bench.motor.way() == -1

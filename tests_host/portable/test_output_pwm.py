@@ -96,7 +96,7 @@ def test_safe_state_acts_at_once_whatever_the_ramp():
         assert bench.run(0.1) == expected, safe
 
 
-def test_what_hold_keeps_survives():
+def test_the_duty_cycle_of_hold_is_restored():
     bench = Bench(safe="hold")
     assert bench.output.holding() == 0
     bench.output.demand(30.0)
@@ -109,7 +109,7 @@ def test_what_hold_keeps_survives():
         assert after.output.holding() == 30
 
 
-def test_the_limits_count_what_is_on():
+def test_the_time_limits_apply_to_any_duty_cycle():
     bench = Bench(ramp_s=10.0, max_on_s=20)
     bench.output.demand(100.0)
     bench.run(15)

@@ -72,7 +72,7 @@ def test_sensors_on_one_bus_measure_at_once():
     assert bus.sent.count(b"\xcc\x44") == 2
 
 
-def test_what_is_no_reading_is_a_fault():
+def test_an_invalid_reading_is_a_fault():
     for bus, words in (
         (Bus({}, there=False), "nothing answers"),
         (Bus({}), "no sensor with that address"),

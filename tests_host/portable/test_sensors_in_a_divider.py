@@ -171,7 +171,7 @@ def test_middle_mean():
         assert middle_mean(samples) == mean
 
 
-def test_a_third_of_outliers_on_one_side_leaves_no_trace():
+def test_a_third_of_outliers_on_one_side_has_no_effect():
     for n in range(3, 16):
         for outlier in (0, 3300000):
             samples = [1500000] * (n - n // 3) + [outlier] * (n // 3)

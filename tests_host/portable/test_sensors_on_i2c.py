@@ -88,7 +88,7 @@ def test_the_conversion_of_a_sht3x():
     assert len(sht(word(0x6666) + word(0x8000), humidity=None).read()) == 1
 
 
-def test_what_is_no_reading_of_a_sht3x():
+def test_invalid_readings_of_an_sht3x_are_faults():
     for data, words in (
         (word(0x6666) + word(0x8000)[:2] + b"\0", "checksum"),
         (b"\0" + word(0x6666)[1:] + word(0x8000), "checksum"),
@@ -137,7 +137,7 @@ def test_a_bme280_measures_once_and_its_calibration_is_read_once():
     assert sent.count(b"\xf2\x01\xf4\x25") == 2 and sent.count(b"\x88") == 1 and it.clock.slept == [15, 15]
 
 
-def test_what_is_no_reading_of_a_bme280():
+def test_invalid_readings_of_a_bme280_are_faults():
     good = (529191, 326816, 30281)
     for found, words in (
         (registers(good, chip=0x58), "BMP280"),

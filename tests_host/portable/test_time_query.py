@@ -80,13 +80,15 @@ async def test_silence_counts_and_any_answer_ends_it():
     net.clock = FakeClock(utc=UTC)
     await result(net, exchange)
     assert (net.unanswered, net.known) == (2, False)
-    net, exchange, _ = servers(None, 1)  # before the build: refused, and heard all the same
+    net, exchange, _ = servers(
+        None, 1
+    )  # before the build: refused, but the answer counts as evidence of a network
     net.clock, net.unanswered = FakeClock(utc=UTC), 5
     assert await result(net, exchange) == "timeout: no answer"
     assert (net.unanswered, net.known) == (0, True)
 
 
-async def test_a_time_learned_falsely_locks_nothing_out_after_a_day():
+async def test_a_wrong_floor_rejects_the_time_for_a_day_at_most():
     net, exchange, _ = servers(UTC)
     net.clock = FakeClock(utc=None)
     net.floor_s = UTC + 1

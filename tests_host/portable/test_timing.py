@@ -1,4 +1,4 @@
-"""Timers across the wrap of the counter, waits out of random bits, and the cadence of requests."""
+"""Timers across the wrap of the counter, waits out of random bits, and the rate limiter of requests."""
 
 from firmware.core.rate_limit import RateLimiter
 from firmware.core.timing import Backoff, Timer, diff
@@ -131,10 +131,10 @@ def test_a_thousand_failures_do_not_overflow():
 
 
 class Line:
-    """A connection that polls and reports whenever the cadence lets it, in steps of 50 ms. Keeps what left when."""
+    """A connection that polls and reports whenever the rate limiter allows it, in steps of 50 ms."""
 
     def __init__(self, poll_ms, round_trip_ms, reports=True):
-        self.cadence = RateLimiter(poll_ms, START)
+        self.limiter = RateLimiter(poll_ms, START)
         self.round_trip_ms = round_trip_ms
         self.reports = reports
         self.now = 0
@@ -143,18 +143,18 @@ class Line:
     def run(self, ms):
         end = self.now + ms
         while self.now < end:
-            if self.reports and not self.cadence.report_wait_ms(at(self.now)):
+            if self.reports and not self.limiter.report_wait_ms(at(self.now)):
                 self.send(False)
-            elif not self.cadence.poll_wait_ms(at(self.now)):
+            elif not self.limiter.poll_wait_ms(at(self.now)):
                 self.send(True)
             else:
                 self.now += 50
 
     def send(self, is_poll):
         start = self.now
-        self.cadence.started(at(start), is_poll)
+        self.limiter.started(at(start), is_poll)
         self.now += self.round_trip_ms
-        self.cadence.finished(at(self.now))
+        self.limiter.finished(at(self.now))
         self.sent.append((start, self.now, is_poll))
 
     def starts(self, is_poll):
@@ -170,8 +170,8 @@ def intervals(starts):
 
 
 def test_the_first_request_may_leave_at_once():
-    cadence = RateLimiter(10000, START)
-    assert cadence.wait_ms(START) == cadence.poll_wait_ms(START) == 0
+    limiter = RateLimiter(10000, START)
+    assert limiter.wait_ms(START) == limiter.poll_wait_ms(START) == 0
 
 
 def test_the_gap_is_half_the_interval_and_at_most_five_seconds():
@@ -180,13 +180,13 @@ def test_the_gap_is_half_the_interval_and_at_most_five_seconds():
 
 
 def test_the_gap_begins_at_the_start_and_again_at_the_end():
-    cadence = RateLimiter(10000, START)
-    cadence.started(START, False)
-    assert cadence.wait_ms(at(0)) == 5000
-    assert cadence.wait_ms(at(2000)) == 3000
-    cadence.finished(at(2000))
-    assert cadence.wait_ms(at(2000)) == 5000
-    assert cadence.wait_ms(at(6999)) == 1 and cadence.wait_ms(at(7000)) == 0
+    limiter = RateLimiter(10000, START)
+    limiter.started(START, False)
+    assert limiter.wait_ms(at(0)) == 5000
+    assert limiter.wait_ms(at(2000)) == 3000
+    limiter.finished(at(2000))
+    assert limiter.wait_ms(at(2000)) == 5000
+    assert limiter.wait_ms(at(6999)) == 1 and limiter.wait_ms(at(7000)) == 0
 
 
 def test_polls_leave_on_their_grid():
@@ -220,35 +220,35 @@ def test_a_report_without_a_slot_gets_the_next_one():
 
 
 def test_the_first_report_lets_the_first_poll_go():
-    cadence = RateLimiter(10000, START)
-    assert cadence.report_wait_ms(START) == 5000
+    limiter = RateLimiter(10000, START)
+    assert limiter.report_wait_ms(START) == 5000
 
 
 def test_how_far_a_report_may_push_a_poll():
     # By its own round trip and 150 ms, but not by more than half a gap: (round trip, last moment for it to leave).
     for round_trip_ms, last in ((0, 5150), (200, 5350), (2000, 7150), (2350, 7500), (2499, 7500)):
-        cadence = RateLimiter(10000, START)
-        cadence.started(at(0), True)
-        cadence.finished(at(round_trip_ms))
-        assert cadence.report_wait_ms(at(round_trip_ms)) == 5000, round_trip_ms
-        assert cadence.report_wait_ms(at(last)) == 0, round_trip_ms
-        assert cadence.report_wait_ms(at(last + 1)) == 10000 - (last + 1) + 5000, round_trip_ms
-    cadence = RateLimiter(10000, START)
-    cadence.started(at(0), True)
-    cadence.finished(at(2501))
-    assert cadence.report_wait_ms(at(2501)) == 7499 + 5000
+        limiter = RateLimiter(10000, START)
+        limiter.started(at(0), True)
+        limiter.finished(at(round_trip_ms))
+        assert limiter.report_wait_ms(at(round_trip_ms)) == 5000, round_trip_ms
+        assert limiter.report_wait_ms(at(last)) == 0, round_trip_ms
+        assert limiter.report_wait_ms(at(last + 1)) == 10000 - (last + 1) + 5000, round_trip_ms
+    limiter = RateLimiter(10000, START)
+    limiter.started(at(0), True)
+    limiter.finished(at(2501))
+    assert limiter.report_wait_ms(at(2501)) == 7499 + 5000
 
 
 def test_a_reserved_slot_is_used_once():
-    cadence = RateLimiter(10000, START)
+    limiter = RateLimiter(10000, START)
 
     def after(second):
-        """The cadence's answer to a report behind a request that filled the gap almost."""
-        return cadence.report_wait_ms(at(second * 1000 + 4900))
+        """How long a report waits behind a request that almost filled the gap."""
+        return limiter.report_wait_ms(at(second * 1000 + 4900))
 
     def request(second, is_poll):
-        cadence.started(at(second * 1000), is_poll)
-        cadence.finished(at(second * 1000 + 4900))
+        limiter.started(at(second * 1000), is_poll)
+        limiter.finished(at(second * 1000 + 4900))
 
     request(0, True)
     assert after(0) > 5000, "in vain"
@@ -262,55 +262,55 @@ def test_a_reserved_slot_is_used_once():
 
 
 def test_no_slot_is_reserved_without_a_waiting_report():
-    cadence = RateLimiter(10000, START)
-    cadence.started(at(0), True)
-    cadence.finished(at(4900))
-    cadence.started(at(10000), True)
-    cadence.finished(at(14900))
-    assert cadence.report_wait_ms(at(19900)) > 0, "a poll is due in 100 ms"
-    cadence.started(at(20000), True)
-    cadence.finished(at(24900))
-    assert cadence.report_wait_ms(at(24900)) == 5000, "now it has its turn"
+    limiter = RateLimiter(10000, START)
+    limiter.started(at(0), True)
+    limiter.finished(at(4900))
+    limiter.started(at(10000), True)
+    limiter.finished(at(14900))
+    assert limiter.report_wait_ms(at(19900)) > 0, "a poll is due in 100 ms"
+    limiter.started(at(20000), True)
+    limiter.finished(at(24900))
+    assert limiter.report_wait_ms(at(24900)) == 5000, "now it has its turn"
 
 
 def test_429_doubles_the_interval_up_to_sixteen_times():
-    cadence = RateLimiter(10000, START)
+    limiter = RateLimiter(10000, START)
     for gap_ms in (10000, 20000, 40000, 80000, 80000):
-        cadence.started(START, False)
-        cadence.finished(START)
-        cadence.slow_down(START, 0)
-        assert cadence.gap_ms() == gap_ms
-        assert cadence.wait_ms(START) == gap_ms
-        assert cadence.poll_wait_ms(START) == 2 * gap_ms
-        cadence.started(at(gap_ms), True)
-        assert cadence.poll_wait_ms(at(gap_ms)) == 2 * gap_ms
+        limiter.started(START, False)
+        limiter.finished(START)
+        limiter.slow_down(START, 0)
+        assert limiter.gap_ms() == gap_ms
+        assert limiter.wait_ms(START) == gap_ms
+        assert limiter.poll_wait_ms(START) == 2 * gap_ms
+        limiter.started(at(gap_ms), True)
+        assert limiter.poll_wait_ms(at(gap_ms)) == 2 * gap_ms
 
 
 def test_retry_after_is_honoured_up_to_an_hour():
     for seconds, wait_ms in ((0, 10000), (9, 10000), (40, 40000), (3600, 3600000), (999999, 3600000)):
-        cadence = RateLimiter(10000, START)
-        cadence.slow_down(START, seconds)
-        assert cadence.wait_ms(START) == wait_ms
-        assert not cadence.wait_ms(at(wait_ms))
-        assert cadence.report_wait_ms(START) >= wait_ms
+        limiter = RateLimiter(10000, START)
+        limiter.slow_down(START, seconds)
+        assert limiter.wait_ms(START) == wait_ms
+        assert not limiter.wait_ms(at(wait_ms))
+        assert limiter.report_wait_ms(START) >= wait_ms
 
 
 def test_ten_calm_minutes_halve_a_stretched_gap():
-    cadence = RateLimiter(10000, START)
+    limiter = RateLimiter(10000, START)
     for _ in range(2):
-        cadence.slow_down(START, 0)
+        limiter.slow_down(START, 0)
     seen = []
     for minute in range(1, 31):
-        cadence.started(at(minute * 60000), True)
-        cadence.finished(at(minute * 60000))
-        seen.append(cadence.gap_ms())
+        limiter.started(at(minute * 60000), True)
+        limiter.finished(at(minute * 60000))
+        seen.append(limiter.gap_ms())
     assert seen == [20000] * 9 + [10000] * 10 + [5000] * 11
     # Another 429 begins the count again.
     for minute in (31, 40):
-        cadence.slow_down(at(minute * 60000), 0)
-    cadence.started(at(49 * 60000), False)
-    cadence.finished(at(49 * 60000))
-    assert cadence.gap_ms() == 20000
+        limiter.slow_down(at(minute * 60000), 0)
+    limiter.started(at(49 * 60000), False)
+    limiter.finished(at(49 * 60000))
+    assert limiter.gap_ms() == 20000
 
 
 def _grown(limiter):
@@ -349,11 +349,11 @@ def test_repeated_429_do_not_stop_a_slow_poller():
     for poll_ms, poll_gap_ms in ((2000, 32000), (10000, 160000), (60000, 160000), (3600000, 3600000)):
         line = Line(poll_ms, 200)
         for _ in range(9):
-            line.cadence.slow_down(START, 0)
-        assert line.cadence.poll_gap_ms() == poll_gap_ms
+            line.limiter.slow_down(START, 0)
+        assert line.limiter.poll_gap_ms() == poll_gap_ms
         line.run(5 * 600000)
         if poll_ms < 600000:
-            assert line.cadence.poll_gap_ms() == poll_ms
+            assert line.limiter.poll_gap_ms() == poll_ms
 
 
 def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
@@ -364,14 +364,14 @@ def test_a_plan_keeps_requests_apart_and_leaves_room_for_reports():
         (8000, 8000, 16000),
     ):
         line = Line(10000, 200)
-        line.cadence.obey(START, plan_ms)
-        assert line.cadence.wait_ms(START) == gap_ms
+        line.limiter.obey(START, plan_ms)
+        assert line.limiter.wait_ms(START) == gap_ms
         line.run(600000)
-        assert line.cadence.gap_ms() == gap_ms and line.cadence.poll_gap_ms() == poll_gap_ms
+        assert line.limiter.gap_ms() == gap_ms and line.limiter.poll_gap_ms() == poll_gap_ms
         assert min(line.gaps()) >= gap_ms
         assert len(line.starts(True)) > 500000 // poll_gap_ms and len(line.starts(False)) > 10
-    line.cadence.slow_down(START, 0)
-    assert (line.cadence.gap_ms(), line.cadence.poll_gap_ms()) == (16000, 32000)
+    line.limiter.slow_down(START, 0)
+    assert (line.limiter.gap_ms(), line.limiter.poll_gap_ms()) == (16000, 32000)
 
 
 def test_a_later_limiter_keeps_the_limits_of_the_server():

@@ -100,7 +100,7 @@ def test_an_excluded_transport_stays_excluded_and_is_new_once():
     assert choice.poll_instead(START, HALF, True) is not None
 
 
-def test_a_later_one_goes_on_where_the_earlier_one_was():
+def test_a_new_choice_continues_from_an_earlier_state():
     earlier = missed(TransportChoice(True, START), MISSES)
     for _ in range(3):
         wait = earlier.poll_instead(START, 0xFFFFFFFF, False)

@@ -220,7 +220,7 @@ def scenario(device, cloud):
 
 
 class Cuts:
-    """Judges a copy of the flash at every change, while the story goes on."""
+    """Checks a copy of the flash at every change, while the story goes on."""
 
     def __init__(self):
         self.clock = Clock()
