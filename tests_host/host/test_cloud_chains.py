@@ -2,10 +2,14 @@
 e2e/test_board_memory.py and test_cloud_server.py.
 """
 
+import multiprocessing
+import stat
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tools.cloud import chains
 from tools.cloud.certs import TestCA
 from tools.cloud.chains import CHAINS
 
@@ -52,3 +56,16 @@ def test_the_cross_certificate_is_the_root_signed_by_a_stranger(tmp_path):
     cross, root = presented(ca, tmp_path)[-1], x509.load_der_x509_certificate(ca.certificate)
     assert (cross.subject, cross.public_key()) == (root.subject, root.public_key())
     assert cross.issuer != root.subject
+
+
+def modulus(folder):
+    chains.KEYS = folder
+    return chains.key("rsa2048", "leaf").private_numbers().p
+
+
+def test_processes_that_start_together_make_one_key(tmp_path):
+    folder = tmp_path / "keys"
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        assert len(set(pool.map(modulus, [folder] * 4))) == 1
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert sorted(file.name for file in folder.iterdir()) == [".lock", "rsa2048-leaf.pem"]

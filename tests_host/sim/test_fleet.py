@@ -6,7 +6,7 @@ import pytest
 
 from tools.checks import fleet as command
 from tools.cloud.entities import Plan
-from tools.cloud.fleet import Record, fleet_device
+from tools.cloud.fleet import Rate, Record, fleet_device
 from tools.cloud.model import Model
 from tools.sim.fleet import SimFleet, load_all
 from tools.sim.loop import VirtualLoop
@@ -80,10 +80,21 @@ async def test_tokens_of_the_same_moment_are_renewed_apart(virtual_loop, paced):
     assert max(renewed) - min(renewed) > 20
 
 
+def test_the_peak_is_that_of_the_worst_second():
+    rate = Rate()
+    for at, so_far in ((0.0, 0), (0.4, 5), (0.9, 9), (1.3, 20), (2.6, 21), (2.9, 24)):
+        rate.count(at, so_far)
+    assert rate.peak(0) == 20  # up to 1.3
+    assert rate.peak(2) == 4
+    assert (rate.total(0), rate.total(2)) == (24, 4)
+    assert Rate().peak(0) == 0
+
+
 def record():
     model = Model(seed=1)
     model.add_device(fleet_device(1))
-    return model, Record(model, lambda: 1000.0)
+    now = [1000.0]
+    return model, Record(model, lambda: now[0]), now
 
 
 def stored(model, message_id):
@@ -91,7 +102,7 @@ def stored(model, message_id):
 
 
 def test_a_missing_number_is_a_lost_event():
-    model, kept = record()
+    model, kept, _ = record()
     for number in ("1", "2", "4", "a"):
         stored(model, f"1-deadbeef-{number}")
     assert (kept.stored(), kept.lost()) == (4, 6)
@@ -100,7 +111,21 @@ def test_a_missing_number_is_a_lost_event():
 
 
 def test_two_answers_to_one_desired_state_are_one_too_many():
-    model, kept = record()
+    model, kept, _ = record()
     for name in ("des_1", "des_2", "des_1"):
         model.event(0, "desired_answered", "1", desired_id=name)
     assert kept.doubled() == 1
+
+
+def test_a_latency_lasts_from_the_desired_value_to_the_relay():
+    model, kept, now = record()
+    kept.ask("1")
+    assert (model.desired(1, "6"), kept.waiting()) == ("1.0", 1)
+    now[0] += 0.25
+    kept.switched("1", True)
+    assert (kept.latencies, kept.waiting()) == ([0.25], 0)
+    kept.ask("1")
+    kept.begin()
+    kept.switched("1", False)
+    assert kept.latencies == []  # it began earlier
+    assert not kept.reconciled("1")  # nothing was reported
