@@ -35,7 +35,7 @@ class UpdateLoop:
         self.store = store
         self.reset = reset
         record = store.load(SLOT_RECORD)
-        self.on_trial = record.get("online")
+        self.on_trial = "tries" in record and record.get("online")
         self.steady = None  # Timer of how long a copy on trial has been online without a break, to `prove_s`
         self.trial = Timer(clock.ms(), settings["prove_s"] * 10000)
         # [number, how often fetching was begun] of the bundle that was requested and is not installed yet.

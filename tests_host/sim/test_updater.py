@@ -253,3 +253,30 @@ async def test_a_bundle_that_did_not_help_is_tried_twice_and_a_newer_one_again(v
     rig.tried = {"number": 9, "trials": 2}
     await rig.play(3700)
     assert rig.fetched == [None, 10] and rig.tried == {"number": 10, "trials": 1}
+
+
+CONFIRMED = {"slot": "b", "back": "a", "online": True, "number": 7, "was": 6}
+ON_TRIAL = CONFIRMED | {"tries": 0}
+
+
+async def test_a_copy_on_trial_gives_way_when_it_was_not_online_for_ten_times_prove_s(virtual_loop, monkeypatch):
+    rig = Rig(monkeypatch, [], record=ON_TRIAL)
+    rig.cloud_loop.online = False
+    await rig.play(599)
+    assert not rig.resets
+    await rig.play(2)
+    assert rig.resets
+
+
+async def test_a_confirmed_copy_waits_for_its_network_and_asks_for_the_bundle_of_lost_devices(
+    virtual_loop, monkeypatch
+):
+    """Found by reading: it was as if on trial after each start, so it was reset every ten minutes without a network,
+    and never asked."""
+    rig = Rig(monkeypatch, [], record=CONFIRMED)
+    rig.cloud_loop.online = False
+    await rig.play(5000)
+    assert not rig.resets and not rig.fetched
+    rig = lost(monkeypatch, [9], record=CONFIRMED)
+    await rig.play(3700)
+    assert rig.fetched == [None, 9] and len(rig.resets) == 1
