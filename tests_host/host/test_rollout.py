@@ -74,6 +74,15 @@ def test_a_board_that_fails_stops_what_comes_after():
     assert json.loads(cloud.saved[-1])["failed"] == ["c"]
 
 
+def test_a_rollout_that_stopped_asks_nobody_more_when_it_is_begun_again():
+    cloud = Cloud(record=rollout.Record(7, done=["a", "b"], failed=["c"]))
+    with pytest.raises(rollout.Stopped):
+        cloud.run(STEPS)
+    assert not cloud.asked
+    cloud.run(STEPS, most_failed=1)
+    assert sorted(cloud.asked) == ["d", "e", "f"]
+
+
 def test_so_many_may_fail():
     cloud = Cloud(broken={"b", "d"})
     cloud.run(STEPS, most_failed=2)

@@ -90,6 +90,8 @@ class Rollout:
         """Carry out `stages`, lists of device ids. `within_s`: time that a board may take; `every_s`: time between two
         checks; `most_failed`: failures that do not stop the rollout. Raises Stopped; Failed if a command fails."""
         for number, devices in enumerate(stages, 1):
+            if len(self.record.failed) > most_failed:  # of a rollout that stopped before
+                raise Stopped
             self.tell(f"step {number} of {len(stages)}: {common.count(len(devices), 'board')}")
             self._step(devices, within_s, every_s, most_failed)
 
