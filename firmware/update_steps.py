@@ -37,6 +37,7 @@ async def _end_trial(loop):
     if loop.steady and loop.steady.passed(loop.clock.ms()):
         if loop.store.confirm_update(True):
             loop.on_trial = False
+            loop.release.reported = loop.release.number
             return loop.log("info", "update: this copy is confirmed")
         if not loop.trial.passed(loop.clock.ms()):
             return None

@@ -18,7 +18,9 @@ _LOST = const(3600)  # checks in a row, one a second
 
 def release(settings, store):
     """Return the Release, which is the target of the update command."""
-    return Release(settings["pin_port"], store.load(SLOT_RECORD).get("number", 0))
+    record = store.load(SLOT_RECORD)
+    number = record.get("number", 0)
+    return Release(settings["pin_port"], number, record.get("was", 0) if _on_trial(record) else number)
 
 
 class UpdateLoop:
@@ -35,7 +37,7 @@ class UpdateLoop:
         self.store = store
         self.reset = reset
         record = store.load(SLOT_RECORD)
-        self.on_trial = "tries" in record and record.get("online")
+        self.on_trial = _on_trial(record)
         self.steady = None  # Timer of how long a copy on trial has been online without a break, to `prove_s`
         self.trial = Timer(clock.ms(), settings["prove_s"] * 10000)
         # [number, how often fetching was begun] of the bundle that was requested and is not installed yet.
@@ -69,6 +71,10 @@ class UpdateLoop:
             await unit.load()(self, feed)
         finally:
             unit.drop()
+
+
+def _on_trial(record):
+    return "tries" in record and record.get("online")
 
 
 def _steps():

@@ -127,7 +127,15 @@ async def goes_back(found, folder, changed):
         await fixture.until("the old one is back", lambda: fixture.board.boots == 3, 120)
         await fixture.online()
         assert fixture.record()["slot"] == "" and fixture.record()["failed"] == "a"
-        assert fixture.reported(PORT) == "0.0"
+        reports = [event for event in fixture.model.named("feed_stored") if event.get("command_id") == 9]
+        assert {event["value"] for event in reports} == {"0.0"}, "what failed its trial is never reported"
+
+
+@pytest.mark.thorough
+async def test_a_version_that_dies_online_before_it_is_confirmed_is_rolled_back(smallest, tmp_path):
+    path = "firmware/updater.py"
+    dies = replaced(path, ("self.steady.passed(now))", "self.steady.passed(now) and self.reset())"))
+    await goes_back(smallest, tmp_path, {path: dies})
 
 
 @pytest.mark.thorough

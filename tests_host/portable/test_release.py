@@ -14,7 +14,7 @@ def refuse(index, on):
 
 
 def test_a_bundle_number_is_desired_and_reported_without_switching():
-    release = Release("99", 5)
+    release = Release("99", 5, 5)
     controller = Controller(
         [], [], Outbox(1, 2, 0), Safety(0, 0), refuse, lambda level, text: None, [release]
     )
@@ -37,8 +37,20 @@ def test_a_bundle_number_is_desired_and_reported_without_switching():
 
 def test_a_bundle_has_a_whole_number_from_1_on():
     for value in ("0", "-1", "1.5", "1000000", "x"):
-        release = Release("99", 5)
+        release = Release("99", 5, 5)
         command = CommandState(Outbox(1, 2, 0), release)
         command.bind_row(Command(9, "relay", "99", None, None, None, None))
         assert command.receive_desired(Desired(9, value, "des_1", 1, 300), 100, False), value
         assert release.target is None and command.answered.status == "rejected", value
+
+
+def test_a_bundle_on_trial_is_reported_and_acknowledged_when_it_is_confirmed():
+    release = Release("99", 7, 5)
+    command = CommandState(Outbox(1, 2, 0), release)
+    command.bind_row(Command(9, "relay", "99", None, None, None, None))
+    command.receive_desired(Desired(9, "7", "des_1", 1, 300), 100, False)
+    command.tick(200)
+    assert command.answered is None and command.present() == 5
+    release.reported = release.number
+    command.tick(300)
+    assert command.answered.status == "applied" and command.answered.value == 7000

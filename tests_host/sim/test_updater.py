@@ -10,7 +10,7 @@ from firmware.core.errors import ConfigError, LinkError
 from firmware.core.models import Secret
 from firmware.core.release import Release
 from firmware.runtime.clock import Clock
-from firmware.updater import UpdateLoop
+from firmware.updater import UpdateLoop, release
 from tools.cli.update_bundle import rescue
 
 
@@ -42,7 +42,7 @@ class Rig:
         network = SimpleNamespace(net=self.net)
         device = SimpleNamespace(cloud_loop=cloud_loop, link=link, network=network, shutdown=self.shutdown)
         self.cloud_loop = cloud_loop
-        self.release = Release("u", 7)
+        self.release = Release("u", 7, 7)
         self.release.demand(None if record else 8)
         self.loop = UpdateLoop(
             device, SETTINGS, self.release, clock, lambda: 1 << 31, self.log, self, self.reset
@@ -87,6 +87,9 @@ class Rig:
 
     def log(self, level, text):
         self.output.append(text)
+
+    def confirm_update(self, online):
+        return online
 
     async def shutdown(self):
         pass
@@ -259,7 +262,9 @@ CONFIRMED = {"slot": "b", "back": "a", "online": True, "number": 7, "was": 6}
 ON_TRIAL = CONFIRMED | {"tries": 0}
 
 
-async def test_a_copy_on_trial_gives_way_when_it_was_not_online_for_ten_times_prove_s(virtual_loop, monkeypatch):
+async def test_a_copy_on_trial_gives_way_when_it_was_not_online_for_ten_times_prove_s(
+    virtual_loop, monkeypatch
+):
     rig = Rig(monkeypatch, [], record=ON_TRIAL)
     rig.cloud_loop.online = False
     await rig.play(599)
@@ -280,3 +285,20 @@ async def test_a_confirmed_copy_waits_for_its_network_and_asks_for_the_bundle_of
     rig = lost(monkeypatch, [9], record=CONFIRMED)
     await rig.play(3700)
     assert rig.fetched == [None, 9] and len(rig.resets) == 1
+
+
+@pytest.mark.parametrize(("record", "reported"), [(CONFIRMED, 7), (ON_TRIAL, 6), ({}, 0)])
+def test_the_number_of_a_copy_on_trial_is_not_reported(record, reported):
+    target = release({"pin_port": "99"}, SimpleNamespace(load=lambda name: record))
+    assert (target.value(), target.number) == (reported, record.get("number", 0))
+
+
+async def test_it_is_reported_when_it_is_confirmed(virtual_loop, monkeypatch):
+    rig = Rig(monkeypatch, [], record=ON_TRIAL)
+    rig.release.reported = 6.0
+    task = asyncio.create_task(rig.loop.run(lambda: None))
+    await asyncio.sleep(59)
+    assert rig.release.value() == 6
+    await asyncio.sleep(10)
+    task.cancel()
+    assert rig.release.value() == 7 and not rig.resets and rig.output == ["update: this copy is confirmed"]
