@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,6 +148,24 @@ def number(low: float, high: float = math.inf, of: type[int] | type[float] = int
         return value
 
     return parsed
+
+
+def command(*places: str) -> Callable[[str], list[str]]:
+    """The type of an option that takes a command of the owner's, as its words; `places` have to be in it."""
+
+    def words(text: str) -> list[str]:
+        missing = [place for place in places if place not in text]
+        if missing:
+            raise argparse.ArgumentTypeError(f"{missing[0]} is missing in {text!r}")
+        try:
+            found = shlex.split(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+        if not found:
+            raise argparse.ArgumentTypeError("no command")
+        return found
+
+    return words
 
 
 PORT = number(0, 65535)

@@ -860,7 +860,7 @@ def test_every_board_has_a_portal_password_of_its_own(authority: Authority, tmp_
     ("table", "words"),
     [
         (BOARDS.replace(",18\n", ",6\n"), "boards.csv:3, column F: error: outputs[0].gpio"),
-        (BOARDS.replace("102", "101"), "second board with device_id 101"),
+        (BOARDS.replace("102", "101"), "boards.csv:3, column B: device_id 101 again, as in "),
         (
             BOARDS.replace("outputs[0].gpio", "outputs[7].gpio"),
             "boards.csv:2, column F: the common configuration has no place 'outputs[7].gpio'",

@@ -75,9 +75,9 @@ def test_keys_come_from_an_export(bench, capsys, form):
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("name\nwest\n", "boards.csv:2: no entry"),
-        ("cloud.device_id\n103\n", "no entry"),
-        ("group\nx\n", "no entry"),
+        ("name\nwest\n", "boards.csv:2: no entry of the export has name 'west'"),
+        ("cloud.device_id\n103\n", "no entry of the export has device_id '103'"),
+        ("group\nx\n", "boards.csv:2: neither cloud.device_id nor name"),
     ],
 )
 def test_a_board_without_keys_in_the_export_stops_all(bench, table, words):
@@ -135,10 +135,53 @@ def test_a_board_stays_who_it_is_when_the_table_is_read_again(bench):
     assert passwords[0] == passwords[1] and len(set(passwords[0])) == 2
 
 
-@pytest.mark.parametrize("macs", [("24:0a:c4:00:00:07", "240AC4000007"), ("24:0a", "")])
-def test_a_mac_that_is_none_or_there_twice(bench, macs):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, r"export\.csv: No such file"),
+        ("", "no entry has a device_id or a name"),
+        ("Name,Secret\nnorth,x\n", "no entry has a device_id or a name"),
+    ],
+)
+def test_an_export_in_which_no_board_can_be_found(bench, content, words):
+    if content is not None:
+        (bench / "export.csv").write_text(content)
+    with pytest.raises(Failed, match=words):
+        written(bench, "name\nnorth\n", "--keys", bench / "export.csv")
+    with pytest.raises(Failed, match=r"none\.json: No such file"):
+        written(bench, "name\nnorth\n", "--keys", bench / "none.json")
+
+
+def test_a_spreadsheet_may_write_its_columns_in_capitals(bench):
     (bench / "export.json").write_text(json.dumps(EXPORT))
-    with pytest.raises(Failed, match="MAC"):
+    (config,) = written(
+        bench, "name,Group,MAC\nnorth,x,24:0a:c4:00:00:07\n", "--keys", bench / "export.json"
+    ).values()
+    assert listed(bench) == [board_list.Listed("101", "240ac4000007", "x")] and "MAC" not in config
+
+
+def test_what_all_boards_are_warned_of_is_said_once(bench, capsys):
+    config = json.loads((bench / "base.json").read_text())
+    (bench / "base.json").write_text(json.dumps(config | {"colour": "red"}))
+    (bench / "export.json").write_text(json.dumps(EXPORT))
+    written(bench, "name\nnorth\nsouth\n", "--keys", bench / "export.json")
+    said = [line for line in capsys.readouterr().out.splitlines() if "colour" in line]
+    assert len(said) == 1 and "boards.csv:2 and 1 more: warning: colour" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("macs", "words"),
+    [
+        (
+            ("24:0a:c4:00:00:07", "240AC4000007"),
+            r"boards\.csv:3, column B: MAC 24:0a:c4:00:00:07 again, as in .*boards\.csv:2, column B",
+        ),
+        (("24:0a", ""), "boards.csv:2, column B: '24:0a' is not a MAC"),
+    ],
+)
+def test_a_mac_that_is_none_or_there_twice(bench, macs, words):
+    (bench / "export.json").write_text(json.dumps(EXPORT))
+    with pytest.raises(Failed, match=words):
         written(bench, f"name,mac\nnorth,{macs[0]}\nsouth,{macs[1]}\n", "--keys", bench / "export.json")
     assert not (bench / "boards").exists()
 

@@ -129,6 +129,28 @@ def test_the_command_asks_by_commands_and_remembers(tmp_path, capsys):
     assert rollout.main([*argv, "--stages", "100%", "--most-failures", "1"]) == 0
     assert not (tmp_path / "now0").exists(), "who has it is not asked again"
     with pytest.raises(common.Failed, match="status 1"):
-        rollout.main([*argv, "--ask", "false", "--again"])
+        rollout.main([*argv, "--ask", "false {device} {number}", "--again"])
     with pytest.raises(common.Failed, match="no-such-command"):
-        rollout.main([*argv, "--ask", "no-such-command", "--again"])
+        rollout.main([*argv, "--ask", "no-such-command {device} {number}", "--again"])
+
+
+@pytest.mark.parametrize("command", ["./set.sh {number}", "./set.sh {device}", "'{device} {number}", ""])
+def test_a_command_that_cannot_ask_a_board_is_wrong_usage(tmp_path, command, capsys):
+    board_list.write(tmp_path, FLEET[:1])
+    with pytest.raises(SystemExit, match="2"):
+        rollout.main(["7", "--boards", str(tmp_path), "--ask", command, "--reported", "true {device}"])
+    assert "--ask" in capsys.readouterr().err and not (tmp_path / rollout.RECORD).exists()
+
+
+def test_a_rollout_whose_command_fails_says_that_it_can_go_on(tmp_path):
+    """The cloud is away while the second step is asked."""
+    board_list.write(tmp_path, FLEET[:4])
+    argv = ["7", "--boards", str(tmp_path), "--stages", "canary,100%", "--every", "0"]
+    argv += ["--reported", f'{sys.executable} -c "print(7)" {{device}}']
+    ask = f'{sys.executable} -c "import sys; sys.exit({{device}} == 3)" {{number}}'
+    with pytest.raises(common.Failed, match="status 1") as failed:
+        rollout.main([*argv, "--ask", ask])
+    assert "continues from here" in failed.value.do
+    record = json.loads((tmp_path / rollout.RECORD).read_text())
+    assert (sorted(record["done"]), record["asked"]) == (["0", "1", "2"], ["3"])
+    assert rollout.main([*argv, "--ask", "true {device} {number}"]) == 0

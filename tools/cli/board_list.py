@@ -45,6 +45,11 @@ def mac_of(text: str) -> str:
     return digits
 
 
+def shown(mac: str) -> str:
+    """12 hex digits as labels have them."""
+    return ":".join(mac[i : i + 2] for i in range(0, 12, 2))
+
+
 def write(folder: Path, boards: Iterable[Listed]) -> None:
     write_private(folder / INDEX, json.dumps([asdict(board) for board in boards], indent=1) + "\n")
 
@@ -71,7 +76,7 @@ def claim(folder: Path, mac: str, assign: bool) -> Listed:
         free = [board for board in boards if not board.mac]
         if not (assign and free):
             raise common.Failed(
-                f"no configuration in {folder} is for the board {mac}",
+                f"no configuration in {folder} is for the board {shown(mac)}",
                 "Add its MAC to the table; or give it the next free configuration: --assign."
                 if free
                 else f"All {len(boards)} configurations there belong to other boards.",

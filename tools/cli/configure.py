@@ -15,7 +15,7 @@ import re
 import secrets
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         help="with --boards: keys by device_id or name, from the dashboard's export (CSV or JSON)",
     )  # fmt: skip
     parser.add_argument(
-        "--keys-from", metavar="COMMAND",
+        "--keys-from", type=common.command(), metavar="COMMAND",
         help="with --boards: a command that prints the keys of {device} as a JSON object, run for each board",
     )  # fmt: skip
     parser.add_argument("--bundle", type=Path, help="your own root certificates instead of Mozilla's")
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     out = options.out or Path("config.json")
     if options.answers:
         password = _drawn(shared)
-        _checked(shared, str(options.answers))
+        _warn(_checked(shared, str(options.answers)))
         _copy_certificates(shared, options.answers.parent, out.parent)
         _write(shared, out)
         _tell(password, shared)
@@ -112,7 +112,7 @@ def interview(out: Path, bundle: Path | None = None) -> None:
             )
         raise
     password = _drawn(draft)
-    _checked(draft, str(out))
+    _warn(_checked(draft, str(out)))
     _write(draft, out)
     hands.answers.forget()
     _tell(password, draft)
@@ -143,20 +143,31 @@ def _tell(password: str, draft: dict[str, Any]) -> None:
         )
 
 
-def _checked(draft: Any, name: str, places: Mapping[str, str] = types.MappingProxyType({})) -> None:
-    """Show what the device would say of it. Raises Failed for errors. `places`: paths that came from elsewhere than
-    `name`, and from where."""
+def _checked(
+    draft: Any, name: str, places: Mapping[str, str] = types.MappingProxyType({})
+) -> list[tuple[str, str]]:
+    """What the device would say of it, each with its place. Raises Failed for errors. `places`: paths that came from
+    elsewhere than `name`, and from where."""
     config, found = check_config.validate(draft)
     problems = check_config.left_to_portal(draft, found)
     problems += check_config.warnings_of(config, boards.of(draft))
     lines = [
-        f"{places.get(path, name)}: {level}: {path}: found {found}, allowed: {allowed}"
+        (places.get(path, name), f"{level}: {path}: found {found}, allowed: {allowed}")
         for level, path, found, allowed in problems
     ]
     if any(problem[0] == "error" for problem in problems):
-        raise common.Failed("the device would refuse this, so nothing was written", "\n".join(lines))
-    for line in lines:
-        print(line)
+        said = "\n".join(map(": ".join, lines))
+        raise common.Failed("the device would refuse this, so nothing was written", said)
+    return lines
+
+
+def _warn(lines: Iterable[tuple[str, str]]) -> None:
+    """Show each once, with its first place, and how many others have it."""
+    places: dict[str, list[str]] = {}
+    for place, line in lines:
+        places.setdefault(line, []).append(place)
+    for line, (first, *others) in places.items():
+        print(f"{first}{f' and {len(others)} more' if others else ''}: {line}")
 
 
 def _write(draft: Any, out: Path) -> None:
@@ -177,9 +188,11 @@ def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> Non
             (target / name).write_bytes(content)
 
 
-def _with_keys(rows: list[_Row], export: Path | None, command: str | None) -> list[_Row]:
+def _with_keys(rows: list[_Row], export: Path | None, command: list[str] | None) -> list[_Row]:
     """The same rows, with keys where a cell for one is empty or missing. Raises Failed."""
-    entries = keys.listed(export, [] if export.suffix == ".json" else _cells(export)) if export else []
+    entries = (
+        keys.listed(export, [] if export.suffix.lower() == ".json" else _cells(export)) if export else []
+    )
     found = []
     for row in rows:
         more = keys.of(row.cells, entries, row.where) if export else {}
@@ -233,36 +246,44 @@ def _kept(draft: Any, before: Any) -> bool:
     return False
 
 
+def _take(taken: dict[str, str], what: str, where: str) -> None:
+    """Note in `taken` where `what` stands. Raises Failed if it stood elsewhere before."""
+    if what in taken:
+        raise common.Failed(f"{where}: {what} again, as in {taken[what]}", "Each board has its own.")
+    taken[what] = where
+
+
 def _many(shared: Any, source: Path, rows: list[_Row], boards: Path, folder: Path) -> int:
     """`source`: the folder where the certificates are; `boards`: the table that `rows` are of."""
     drafts: dict[str, Any] = {}
     passwords: dict[str, str] = {}
     known: list[board_list.Listed] = []
+    taken: dict[str, str] = {}
+    warnings: list[tuple[str, str]] = []
     for row in rows:
         where = row.where
         draft = _filled(shared, row)
         before = _before(folder, draft)
         password = _drawn(draft) if not _kept(draft, before) else ""
-        _checked(draft, where, row.columns)
+        warnings += _checked(draft, where, row.columns)
         device = str(draft["cloud"].get("device_id", ""))
         if not device or device.startswith("REPLACE"):
-            raise common.Failed(f"{where}: a board without device_id", "Its configuration is named after it.")
-        if device in drafts:
-            raise common.Failed(
-                f"{where}: a second board with device_id {device}", "Give each board an identity of its own."
-            )
+            do = "Its configuration is named after it: a column cloud.device_id, --keys or --keys-from."
+            raise common.Failed(f"{where}: a board without device_id", do)
         board = _listed(row, device)
-        if board.mac and board.mac in [other.mac for other in known]:
-            raise common.Failed(f"{where}: a second board with MAC {board.mac}")
+        _take(taken, f"device_id {device}", row.columns.get("cloud.device_id", where))
+        if board.mac:
+            _take(taken, f"MAC {board_list.shown(board.mac)}", row.columns["mac"])
         known.append(board)
         drafts[device], passwords[device] = draft, password
     if not drafts:
         raise common.Failed(f"{boards}: no board in it")
+    _warn(warnings)
     for device, draft in drafts.items():
         _copy_certificates(draft, source, folder)
         write_private(folder / f"{device}.json", json.dumps(draft, indent=2, ensure_ascii=False) + "\n")
     _write_list(folder, known)
-    print(f"written: {len(drafts)} configurations to {folder} (only you can read them)")
+    print(f"written: {common.count(len(drafts), 'configuration')} to {folder} (only you can read them)")
     for device, password in passwords.items():
         if password:
             print(f"device {device}: password of its setup portal {password} (shown only once)")
@@ -313,6 +334,7 @@ def _text(boards: Path) -> str:
 def _names(where: str, cells: list[str]) -> list[str]:
     """The paths of the columns. Behind the last one a spreadsheet may leave some without a name."""
     names = [cell.strip() for cell in cells]
+    names = [name.lower() if name.lower() in board_list.COLUMNS else name for name in names]
     while not names[-1]:
         names.pop()
     for i, name in enumerate(names):

@@ -354,7 +354,7 @@ def deploy(
 def _of_board(folder: Path, assign: bool, mac: str) -> Mapping[str, bytes]:
     """The configuration of the board with this MAC and its certificates. Raises common.Failed."""
     listed = board_list.claim(folder, mac, assign)
-    common.console().print(f"board {mac} is device {listed.device}")
+    common.console().print(f"board {board_list.shown(mac)} is device {listed.device}")
     return _owners_files(listed.config(folder))
 
 

@@ -75,7 +75,7 @@ def _label(board: board_list.Listed, config: dict[str, Any]) -> str:
         f"device {html.escape(board.device)}",
     ]
     if board.mac:
-        lines.append(f"MAC {':'.join(board.mac[i : i + 2] for i in range(0, 12, 2))}")
+        lines.append(f"MAC {board_list.shown(board.mac)}")
     code = ""
     password = (config.get("portal") or {}).get("password")
     if password:

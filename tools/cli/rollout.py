@@ -135,11 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     file = options.boards / RECORD
     record = _record(file, options.number, options.again)
 
-    def answer(command: str, device: str) -> str:
-        argv = [
-            word.replace("{device}", device).replace("{number}", str(options.number))
-            for word in shlex.split(command)
-        ]
+    def answer(command: list[str], device: str) -> str:
+        argv = [word.replace("{device}", device).replace("{number}", str(options.number)) for word in command]
         return common.output_of(argv, shlex.join(argv))
 
     def ask(device: str) -> None:
@@ -160,6 +157,9 @@ def main(argv: list[str] | None = None) -> int:
             f"stopped: {common.count(len(record.failed), 'board')} failed: {', '.join(record.failed)}",
             "Look at one of them (realer monitor). Then build a bundle with the next number, or retry with --again.",
         ) from None
+    except common.Failed as failed:
+        do = f"{failed.do}\nThe same command continues from here: {file} has what came of it so far."
+        raise common.Failed(failed.what, do.strip()) from None
     console.print(
         f"{len(record.done)} of {common.count(len(boards), 'board')} report {options.number}", style="green"
     )
@@ -191,12 +191,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--ask",
+        type=common.command("{device}", "{number}"),
         required=True,
         metavar="COMMAND",
         help="command that sets the update command of {device} to {number}",
     )
     parser.add_argument(
         "--reported",
+        type=common.command("{device}"),
         required=True,
         metavar="COMMAND",
         help="command that prints the value that {device} reported last for its update command",
