@@ -44,6 +44,18 @@ def test_an_invalid_configuration_gets_no_key(tmp_path, content):
     assert (config.read_text() if content else None) == content
 
 
+def test_a_configuration_that_is_not_there_or_has_no_key_is_named(tmp_path):
+    config = tmp_path / "base.json"
+    argv = ["7", "--config", str(config), "--out", str(tmp_path / "served")]
+    with pytest.raises(Failed, match=r"base\.json: No such file") as failed:
+        update_bundle.main(argv)
+    assert "--config" in failed.value.do
+    config.write_text("{}")
+    with pytest.raises(Failed, match=r"no update\.key") as failed:
+        update_bundle.main(argv)
+    assert f"--config {config}" in failed.value.do and not (tmp_path / "served").exists()
+
+
 async def test_bundles_are_served_with_ranges_over_tls(tmp_path):
     (tmp_path / "served" / "7").mkdir(parents=True)
     (tmp_path / "served" / "7" / "files").write_bytes(bytes(range(100)))

@@ -19,6 +19,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -104,8 +105,12 @@ def main(argv: list[str] | None = None) -> int:
         raise common.Failed(
             f"{folder} already exists", "A number is never used for a second bundle: take the next one."
         )
-    key = _key(options.config)
-    certificates = roots.of_config(options.config, check_config.load(options.config))
+    try:
+        config = check_config.load(options.config)
+    except check_config.UnreadableError as error:
+        raise common.Failed(str(error), "Name the configuration with update.key: --config FILE") from None
+    key = _key(options.config, config)
+    certificates = roots.of_config(options.config, config)
     code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}
     files = build(options.number, package.version(options.tree), code, key, payload.conditions(options.tree))
     folder.mkdir(parents=True)
@@ -192,11 +197,12 @@ async def serving(
         await runner.cleanup()
 
 
-def _key(config: Path) -> bytes:
+def _key(file: Path, config: Any) -> bytes:
     try:
-        key = json.loads(config.read_text())["update"]["key"].encode()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        raise common.Failed(f"{config} has no update.key", "Generate one: realer bundle --new-key") from None
+        key: bytes = config["update"]["key"].encode()
+    except (LookupError, TypeError, AttributeError):
+        do = f"Generate one: realer bundle --new-key --config {file}"
+        raise common.Failed(f"{file} has no update.key", do) from None
     if len(key) not in KEY_BYTES:
         raise common.Failed("update.key must have 16 to 64 characters")
     return key
