@@ -116,7 +116,7 @@ async def test_code_that_crashes_at_the_start_fails_the_deploy(smallest, tmp_pat
     """First as the only version, then as an update, beside which the version before still works."""
     tree = edited(tmp_path, **{"firmware/device": DEVICE + '\n\nraise ValueError("planted")\n'})
     async with at_home(smallest, tmp_path) as (fixture, url, config):
-        arguments = "deploy", "--port", url, "--config", config
+        arguments = "deploy", "--port", url, "--config", config, "--within", "300"
         status, output = await command(*arguments, "--tree", tree)
         assert status == 1 and "crashed: ValueError: planted" in output, output
         status, output = await command(*arguments)

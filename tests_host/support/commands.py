@@ -9,6 +9,10 @@ from subprocess import CompletedProcess
 from tools.__main__ import main
 from tools.repository import ROOT
 
+_HANGS_S = 900
+"""Each command ends by deadlines of its own; this one is for a command that hangs. On a busy machine compiling a
+changed tree takes minutes."""
+
 
 def realer(*arguments: object) -> "CompletedProcess[str]":
     """A command as a shell calls it, but in this process: another one would import for half a second."""
@@ -32,8 +36,12 @@ async def start(*arguments):
 
 async def end_of(process):
     """(exit status, output)."""
-    async with asyncio.timeout(90):
-        output, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(_HANGS_S):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        raise
     return process.returncode, output.decode()
 
 
