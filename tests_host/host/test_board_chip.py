@@ -34,6 +34,13 @@ def test_flash_pins_are_refused(gpio):
     assert Bench()(f"pin {gpio} {OUT} -1 1") == "!V pin belongs to the flash chip"
 
 
+def test_ctrl_c_does_not_take_the_place_of_a_reset():
+    """The program waits for no answer to it. Found by deploys to a board that crashed again and again: it hung."""
+    bench = Bench()
+    bench.chip.ctrl_c = True
+    assert bench("reset") is None and bench.chip.ended == HARD_RESET
+
+
 @pytest.mark.parametrize("gpio", ["24", "28", "31", "40", "-1", "None", "6.0", "x"])
 def test_pins_that_do_not_exist_are_refused(gpio):
     assert Bench()(f"pin {gpio} {IN} -1 -1") == "!V invalid pin"

@@ -53,8 +53,8 @@ _ADC_RANGE_MV = ((75, 1039), (78, 1357), (107, 1877))
 """Least and greatest voltage that can be read at each attenuation but 11 dB: what lies outside reads as the end."""
 _OUT_BIT, _OPEN_DRAIN_BIT = 2, 4
 _PULL_DOWN, _PULL_UP = 1, 2
-_NOT_THE_PROGRAMS = ("heap", "repl", "soft")
-"""Requests of the launcher and the REPL, which Ctrl-C does not interrupt."""
+_NOT_THE_PROGRAMS = ("heap", "repl", "soft", "reset")
+"""Requests of the launcher and the REPL, which Ctrl-C does not interrupt, and a reset, which waits for no answer."""
 _RTC_MEMORY_MAX = 2048
 _EPOCH = datetime.datetime(2000, 1, 1)
 
