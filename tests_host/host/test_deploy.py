@@ -154,6 +154,24 @@ async def test_a_changed_configuration_does_not_change_the_slots(tmp_path):
         assert not (bench.flash / "b").exists() and bench.record() == {"slot": "a"}
 
 
+@pytest.mark.parametrize(("number", "config"), [(2, "{}"), (1, '{"name": "x"}')])
+async def test_crashes_before_a_deploy_do_not_lead_to_safe_mode(tmp_path, number, config):
+    """The firmware that crashed, or what it was configured to do, is no longer there."""
+    async with Bench(tmp_path / "flash") as bench:
+        await bench.deploy(version(1), rooted())
+        await bench.runs(1)
+        file = bench.flash / "boot.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"early": 8, "safe_mode": True}))
+        await bench.deploy(version(1), rooted())
+        await bench.runs(1)
+        assert json.loads(file.read_text())["safe_mode"], "nothing is new"
+        bench.lines.clear()
+        await bench.deploy(version(number), rooted(config))
+        await bench.runs(number)
+        boots = json.loads(file.read_text())
+        assert (boots["early"], boots["safe_mode"]) == (1, False)
+
+
 async def test_without_a_configuration_the_boards_own_stays(tmp_path):
     async with Bench(tmp_path / "flash") as bench:
         await bench.deploy(version(1), rooted('{"name": "x"}', ca=b"one"))

@@ -183,8 +183,18 @@ def record(slot):
     os.rename("slot.json.new", "slot.json")
 
 
+def forget_crashes():
+    """Those so far were of another version or configuration, so they do not lead to safe mode."""
+    boots = load("boot.json")
+    if boots.get("early"):
+        boots["early"] = 0
+        with open("boot.json", "w") as f:
+            json.dump(boots, f)
+
+
 def finish(names, gone, slot):
     """All that was sent beside takes its place, and last of all the choice of the slot."""
+    forget_crashes()
     for name in names:
         os.rename(name + ".new", name)
     for name in gone:
