@@ -46,10 +46,9 @@ class Field(SystemFixture):
         self._config = folder / "config.json"
         self._config.write_text(json.dumps({"update": {"key": KEY}}))
         self._server = contextlib.AsyncExitStack()
-        super().__init__(found, edit=self.with_update, **more)
         device = demo_device()
         device.commands.append(Command(9, PORT, value="0", limits=(0, 999999, 1)))
-        self.model.add_device(device)
+        super().__init__(found, edit=self.with_update, device=device, **more)
 
     def with_update(self, config):
         config["update"] = {"pin_port": PORT, "url": self.url, "key": self.key, "prove_s": 5}
