@@ -41,7 +41,7 @@ $(call ready,aedes): tools/env/npm.py tools/env/aedes.py $(addprefix tests_host/
 	@touch $@
 
 # The demo runs without charts too: where they cannot be fetched, that is said and nothing else.
-$(CHARTS): tools/env/charts.py $(addprefix tools/dashboard/charts/,package.json package-lock.json .npmrc) | $(ENV)
+$(CHARTS): tools/env/uplot.py $(addprefix tools/dashboard/charts/,package.json package-lock.json .npmrc) | $(ENV)
 	@mkdir -p .cache
 	@if $(PY) -m tools fetch charts >/dev/null; then touch $@; fi
 

@@ -14,9 +14,9 @@ from tools.cloud.messages import Passed
 from tools.dashboard import snapshot
 from tools.dashboard.feed import LIMITS
 from tools.dashboard.narration import Said
-from tools.dashboard.server import Dashboard
+from tools.dashboard.page_server import Dashboard
 from tools.dashboard.watch import Projection, Watch
-from tools.env import browser, charts, interpreter
+from tools.env import browser, interpreter, uplot
 from tools.fixture.system import SystemFixture
 
 WITHIN_MS = 20_000
@@ -382,7 +382,7 @@ async def test_the_end_of_the_demo_is_said_and_nothing_can_be_done_then():
 
 @pytest.mark.gate
 async def test_without_the_library_the_page_says_so_and_shows_the_figures(monkeypatch):
-    monkeypatch.setattr(charts, "find", lambda: None)
+    monkeypatch.setattr(uplot, "find", lambda: None)
     async with alone() as (_, dashboard, program):
         page = await opened(program, dashboard.url)
         await expect(page.locator(".no-charts")).to_contain_text("realer fetch charts")

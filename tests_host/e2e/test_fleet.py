@@ -4,7 +4,7 @@ import pytest
 
 from tools.checks.fleet import Story
 from tools.env import interpreter
-from tools.fixture.fleet import PACE, Fleet, paced_tree
+from tools.fixture.process_fleet import PACE, Fleet, paced_tree
 from tools.repository import ROOT
 
 

@@ -3,7 +3,7 @@ preferred."""
 
 import pytest
 
-from tools.checks.peers import PEERS, Peers
+from tools.checks.bench_peers import PEERS, Peers
 from tools.env import interpreter
 from tools.repository import ROOT
 

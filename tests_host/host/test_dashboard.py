@@ -16,8 +16,8 @@ from tools.dashboard.actions import Wrong
 from tools.dashboard.feed import LIMITS, Feed
 from tools.dashboard.masking import MASK, MOST_SHOWN, masked
 from tools.dashboard.narration import Said
+from tools.dashboard.page_server import PAGE, Dashboard
 from tools.dashboard.panel import PANEL
-from tools.dashboard.server import PAGE, Dashboard
 from tools.dashboard.watch import Projection, Watch
 from tools.env import interpreter
 from tools.fixture.system import SystemFixture
@@ -441,7 +441,7 @@ async def test_what_is_wrong_with_a_call_is_said_with_its_field(recorder, sent, 
 
 async def test_only_files_of_the_page_are_served(recorder):
     async with Dashboard([recorder]) as page:
-        for path in ("../server.py", "%2e%2e/server.py", "..%2fserver.py", "server.py", "%00", "page.js/"):
+        for path in ("../panel.py", "%2e%2e/panel.py", "..%2fpanel.py", "panel.py", "%00", "page.js/"):
             status, _, _ = await ask(page, "GET", path)
             assert status in (400, 403, 404), path
         for path in PAGE.iterdir():
@@ -450,7 +450,7 @@ async def test_only_files_of_the_page_are_served(recorder):
 
 
 async def test_without_the_library_there_is_a_page_without_charts(recorder, monkeypatch):
-    monkeypatch.setattr("tools.env.charts.find", lambda: None)
+    monkeypatch.setattr("tools.env.uplot.find", lambda: None)
     async with Dashboard([recorder]) as page:
         assert not page.has_charts
         assert (await ask(page, "GET", "uplot.js"))[0] == 404

@@ -9,7 +9,7 @@ import pytest
 
 from tools.checks import portable
 from tools.common import Failed
-from tools.env import charts, npm, wasm
+from tools.env import npm, uplot, wasm
 
 OLDEST = wasm.versions()[0]
 SHARES = 4
@@ -155,7 +155,7 @@ def test_which_versions_are_meant():
         wasm.chosen("1.23.0")
 
 
-@pytest.mark.parametrize("folder", [wasm.PACKAGES, charts.PACKAGES])
+@pytest.mark.parametrize("folder", [wasm.PACKAGES, uplot.PACKAGES])
 def test_the_list_of_packages_names_exact_versions_and_no_registry(folder: Path):
     lock = json.loads((folder / "package-lock.json").read_text())["packages"]
     desired = json.loads((folder / "package.json").read_text())["dependencies"]
@@ -197,6 +197,6 @@ def test_what_npm_could_not_fetch_is_said_and_nothing_is_left(
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     with pytest.raises(Failed, match=r"could not fetch uPlot: .*network is unreachable"):
-        npm.install(charts.PACKAGES, "uPlot", tmp_path / "cache")
-    assert not npm.modules(charts.PACKAGES, tmp_path / "cache").exists()
+        npm.install(uplot.PACKAGES, "uPlot", tmp_path / "cache")
+    assert not npm.modules(uplot.PACKAGES, tmp_path / "cache").exists()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests_host.support.commands import realer
-from tools.cli import board_list, configure, keys, labels
+from tools.cli import board_keys, board_list, configure, labels
 from tools.cloud.certs import TestCA
 from tools.common import Failed
 from tools.sim.sim_device import demo_config
@@ -251,6 +251,6 @@ def test_wrong_usage_of_a_deploy(arguments):
 
 
 def test_what_the_entries_of_an_export_are_called():
-    assert keys.cells({"cloud.device_id": 5, "name": "x", "credential": "", "more": 1}) == {
+    assert board_keys.cells({"cloud.device_id": 5, "name": "x", "credential": "", "more": 1}) == {
         "cloud.device_id": "5", "name": "x",
     }  # fmt: skip

@@ -6,10 +6,10 @@ import pytest
 
 from tools.checks import fleet as command
 from tools.cloud.entities import Plan
-from tools.cloud.fleet import Rate, Record, fleet_device
+from tools.cloud.fleet_record import Rate, Record, fleet_device
 from tools.cloud.model import Model
-from tools.sim.fleet import SimFleet, load_all
 from tools.sim.loop import VirtualLoop
+from tools.sim.virtual_fleet import SimFleet, load_all
 
 COUNT = 24
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from tools import common
 from tools.checks import bench_page
+from tools.checks.bench_peers import Peers
 from tools.checks.curves import Curves
 from tools.checks.figures import Line
 from tools.checks.figures_memory import MemoryFigures
 from tools.checks.figures_mqtt import MqttFigures
-from tools.checks.peers import Peers
 from tools.env import interpreter
 from tools.fixture.options import add_board, board
 from tools.fixture.system import NotInTimeError, ThirdAreaError

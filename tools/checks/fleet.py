@@ -21,9 +21,9 @@ from typing import Any
 from firmware.runtime import cloud_loop, control_loop, network_loop, sampling_loop, supervisor
 from tools import common
 from tools.env import interpreter
-from tools.fixture.fleet import Fleet
-from tools.sim.fleet import SimFleet, load_all
+from tools.fixture.process_fleet import Fleet
 from tools.sim.loop import VirtualLoop
+from tools.sim.virtual_fleet import SimFleet, load_all
 
 PACE = ((control_loop, "_TICK_MS", 4900), (sampling_loop, "_REST_MS", 25000), (network_loop, "_STEP_MS", 1000),
         (cloud_loop, "_IDLE_MS", 1000), (supervisor, "_CHECK_MS", 15000))  # fmt: skip

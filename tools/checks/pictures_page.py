@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from playwright.async_api import Page, ViewportSize, async_playwright
 
 from tools.cloud.demo_device import SSID
-from tools.dashboard.server import Dashboard
+from tools.dashboard.page_server import Dashboard
 from tools.dashboard.watch import Watch
 from tools.env import browser, interpreter
 from tools.fixture.system import SystemFixture

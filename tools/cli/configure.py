@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools import boards, common
-from tools.cli import board_list, check_config, flash, keys, prompts, wizard
+from tools.cli import board_keys, board_list, check_config, flash, prompts, wizard
 from tools.cloud.site import write_private
 
 _MANY = """\
@@ -191,13 +191,15 @@ def _copy_certificates(draft: dict[str, Any], source: Path, target: Path) -> Non
 def _with_keys(rows: list[_Row], export: Path | None, command: list[str] | None) -> list[_Row]:
     """The same rows, with keys where a cell for one is empty or missing. Raises Failed."""
     entries = (
-        keys.listed(export, [] if export.suffix.lower() == ".json" else _cells(export)) if export else []
+        board_keys.listed(export, [] if export.suffix.lower() == ".json" else _cells(export))
+        if export
+        else []
     )
     found = []
     for row in rows:
-        more = keys.of(row.cells, entries, row.where) if export else {}
+        more = board_keys.of(row.cells, entries, row.where) if export else {}
         if command:
-            more |= keys.asked(command, row.cells | more, row.where)
+            more |= board_keys.asked(command, row.cells | more, row.where)
         more = {path: value for path, value in more.items() if not row.cells.get(path, "").strip()}
         source = f"{row.where}, from {export or 'the command'}"
         found.append(_Row(row.where, row.cells | more, row.columns | dict.fromkeys(more, source)))

@@ -34,7 +34,7 @@ from tools.cloud.entities import Plan
 from tools.cloud.site import CERTS
 from tools.dashboard.actions import Wrong
 from tools.dashboard.narration import Said
-from tools.dashboard.server import Dashboard
+from tools.dashboard.page_server import Dashboard
 from tools.dashboard.snapshot import access
 from tools.dashboard.watch import Watch
 from tools.env import interpreter

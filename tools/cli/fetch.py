@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from tools.checks.typecheck import __main__ as typecheck
 from tools.common import Failed
-from tools.env import aedes, browser, charts, ejabberd, interpreter, mosquitto, nginx, stock, wasm
+from tools.env import aedes, browser, ejabberd, interpreter, mosquitto, nginx, stock, uplot, wasm
 
 PARTS: dict[str, Callable[[], object]] = {
     "micropython": interpreter.fetch,
@@ -21,7 +21,7 @@ PARTS: dict[str, Callable[[], object]] = {
     "stubs": typecheck.fetch,
     "chromium": browser.fetch,
     "node": wasm.fetch,
-    "charts": charts.fetch,
+    "charts": uplot.fetch,
     "ejabberd": ejabberd.fetch,
     "aedes": aedes.fetch,
     "nginx": nginx.fetch,

@@ -23,9 +23,9 @@ from collections.abc import Callable
 
 from tools import boards
 from tools.boards import Board
-from tools.virtual_board import lan
+from tools.virtual_board import ethernet
 from tools.virtual_board.chip_memory import ChipMemory
-from tools.virtual_board.lan import Lan
+from tools.virtual_board.ethernet import Lan
 from tools.virtual_board.memory import Memory, NoRoomError
 from tools.virtual_board.plant import Plant
 from tools.virtual_board.radio import AccessPoint, Radio
@@ -40,7 +40,7 @@ _CONSTANTS = {
         "PWRON_RESET": PWRON_RESET, "HARD_RESET": HARD_RESET, "WDT_RESET": WDT_RESET,
         "DEEPSLEEP_RESET": DEEPSLEEP_RESET, "SOFT_RESET": SOFT_RESET,
     },
-    "network": {f"PHY_{name}": number for name, number in lan.PHYS.items()}
+    "network": {f"PHY_{name}": number for name, number in ethernet.PHYS.items()}
     | {
         "AP_IF": 1, "STAT_IDLE": 1000, "STAT_CONNECTING": 1001, "STAT_GOT_IP": 1010, "STAT_BEACON_TIMEOUT": 200,
         "STAT_NO_AP_FOUND": 201, "STAT_WRONG_PASSWORD": 202, "STAT_ASSOC_FAIL": 203, "STAT_CONNECT_FAIL": 203,

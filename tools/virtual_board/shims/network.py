@@ -1,5 +1,5 @@
 """`network` of the ESP32 port: a Wi-Fi station, an access point, a LAN. The rules live on the host, in `radio.py` and
-`lan.py`.
+`ethernet.py`.
 
 Part of the virtual board, never of a device.
 """

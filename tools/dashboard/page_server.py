@@ -19,7 +19,7 @@ from aiohttp import WSCloseCode, web
 from tools.dashboard.actions import Wrong
 from tools.dashboard.panel import PANEL
 from tools.dashboard.watch import Watch
-from tools.env import charts
+from tools.env import uplot
 
 PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -46,7 +46,7 @@ class Dashboard:
 
     def __init__(self, devices: Sequence[Watch]) -> None:
         self._devices, self._port = devices, 0
-        self._library = charts.find()
+        self._library = uplot.find()
         self._token = secrets.token_urlsafe(24)
         self._sockets: dict[web.WebSocketResponse, asyncio.Event] = {}
         self._runner: web.AppRunner | None = None

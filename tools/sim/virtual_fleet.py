@@ -3,7 +3,7 @@ network.
 
 The loops of the firmware are slower than on a chip, as in `tools/checks/simulate.py`. Their code is loaded once and
 stays, which a chip has no memory for: so all devices share it. What came of them is in `record` and `rate`, see
-`tools/cloud/fleet.py`.
+`tools/cloud/fleet_record.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from tools.cloud.entities import Credential
 from tools.cloud.faults import Faults
-from tools.cloud.fleet import PUMP, Rate, Record, fleet_config, fleet_device
+from tools.cloud.fleet_record import PUMP, Rate, Record, fleet_config, fleet_device
 from tools.cloud.model import Model, Plan
 from tools.cloud.sessions import Message
 from tools.sim.loop import VirtualLoop
