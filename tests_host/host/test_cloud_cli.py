@@ -113,8 +113,8 @@ async def test_the_faults_of_name_and_time_servers(running):
         await running.run("dns")
         await running.run("ntp")
         assert (site.dns.mode, site.ntp.mode, site.ntp.offset_s) == ("", "", 0)
-        await running.run("adopt", "6", "on")
-        assert site.model.find_command(12345, "6").adopt
+        await running.run("apply-local", "6", "on")
+        assert site.model.find_command(12345, "6").apply_local
         await running.run("cert", "expired")
         await running.run("listener", "off")
         with pytest.raises(ConnectionRefusedError):

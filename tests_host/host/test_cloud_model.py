@@ -237,17 +237,17 @@ def test_reports_change_the_reported_and_not_the_desired_value():
     assert client.get("commands/1").json()["commands"][0]["value"] == "1.0"
 
 
-def test_an_adopted_local_report_becomes_the_desired_value():
+def test_an_applied_local_report_becomes_the_desired_value():
     client = online()
-    client.model.set_adoption(12345, 1, True)
+    client.model.set_apply_local(12345, 1, True)
     client.post(reading("r", "1.0", sensor_id=None, command_id=1))
     assert client.get("commands/1").json()["commands"][0]["value"] == "1.0"
     assert client.model.named("desired_set")[-1]["by"] == "device"
 
 
-def test_an_answer_to_a_request_is_never_adopted():
+def test_an_answer_to_a_request_is_never_applied_as_one():
     client = online()
-    client.model.set_adoption(12345, 1, True)
+    client.model.set_apply_local(12345, 1, True)
     client.model.set_desired(12345, "6", 1, client.now)
     desired_id = client.model.named("desired_set")[-1]["desired_id"]
     report = reading(

@@ -247,9 +247,9 @@ def test_an_acknowledgement_for_another_command_is_rejected():
     )
 
 
-def test_an_adopted_local_change_counts_as_executed_and_is_not_asked_for():
+def test_an_applied_local_change_counts_as_executed_and_is_not_asked_for():
     found = device()
-    found.model.set_adoption(12345, 1, True)
+    found.model.set_apply_local(12345, 1, True)
     assert ack(found, found.topic("command", 1), report("c-1"))["status"] == "accepted"
     assert found.model.desired(12345, "6") == "1.0"
     assert found.model.port.messages == []

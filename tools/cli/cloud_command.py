@@ -169,11 +169,11 @@ def _owner_verbs(verbs: Any) -> None:
         ("keys", "invalid_client, tokens revoked"),
     ):
         verbs.add_parser(name, parents=[of_device], help=f"off: {text}").add_argument("on", choices=_SWITCH)
-    adopt = verbs.add_parser(
-        "adopt", parents=[of_device], help="whether a local change becomes the desired value"
+    apply_local = verbs.add_parser(
+        "apply-local", parents=[of_device], help="whether a local change becomes the desired value"
     )
-    adopt.add_argument("port")
-    adopt.add_argument("on", choices=_SWITCH)
+    apply_local.add_argument("port")
+    apply_local.add_argument("on", choices=_SWITCH)
 
 
 def _world_verbs(verbs: Any) -> None:

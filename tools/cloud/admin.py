@@ -111,8 +111,8 @@ class Admin:
 
     # catalog
 
-    def do_adopt(self, port: str, on: bool, device: str | None = None) -> None:
-        self.model.set_adoption(self._device(device), port, on)
+    def do_apply_local(self, port: str, on: bool, device: str | None = None) -> None:
+        self.model.set_apply_local(self._device(device), port, on)
 
     # misbehaviour
 

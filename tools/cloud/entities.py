@@ -108,8 +108,8 @@ class Command:
     """One actuator. `value` is the owner's desired value, as the decimal text that the device will read.
 
     `error` not None makes the catalog show the item as unrepresentable (its id and the error, nothing else).
-    `adopt`: a local report (one without `desired_id`) becomes the desired value. `limits`: least and greatest value and
-    the step, None for 0 and 1; only Realino tells them. `extra` is added verbatim.
+    `apply_local`: a local report (one without `desired_id`) becomes the desired value. `limits`: least and greatest
+    value and the step, None for 0 and 1; only Realino tells them. `extra` is added verbatim.
     """
 
     id: int | str
@@ -117,7 +117,7 @@ class Command:
     kind: str = "relay"
     value: str = "0.0"
     value_type: str = "NumericRange"
-    adopt: bool = False
+    apply_local: bool = False
     limits: tuple[float, float, float] | None = None
     error: Any = None
     extra: dict[str, Any] = field(default_factory=dict)

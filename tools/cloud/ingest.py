@@ -1,7 +1,7 @@
 """The outcome of one observation, whatever transport brought it: stored, replayed, in conflict, or rejected.
 
-It has idempotency (per device and source), the reported state and local adoption. The file of each transport turns an
-Outcome into statuses and bodies.
+It has idempotency (per device and source), the reported state, and what a local change does to the desired value. The
+file of each transport turns an Outcome into statuses and bodies.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def ingest(
     if "desired_id" in item:
         _answered(model, device, source_id, item, now)
     else:
-        _adopt(model, device, role, source_id, item, now)
+        _apply_local(model, device, role, source_id, item, now)
     return Outcome("created", number)
 
 
@@ -84,12 +84,12 @@ def _answered(
     )
 
 
-def _adopt(
+def _apply_local(
     model: CloudState, device: Device, role: str, source_id: int | str, item: dict[str, Any], now: float
 ) -> None:
     """A local report (one that answers no request) becomes the desired value where the owner has chosen so."""
     command = device.source(role, str(source_id))
-    if not isinstance(command, Command) or not command.adopt:
+    if not isinstance(command, Command) or not command.apply_local:
         return
     if command.value != item["value"]:
         model.desire(device, command, item["value"], "device", now)

@@ -142,9 +142,9 @@ class Owner:
     def remove_sensor(self, device_id: int | str, sensor_id: int | str) -> None:
         _remove(self.device(device_id).sensors, sensor_id)
 
-    def set_adoption(self, device_id: int | str, command_id: int | str, on: bool) -> None:
+    def set_apply_local(self, device_id: int | str, command_id: int | str, on: bool) -> None:
         """Whether a local report of this command becomes its desired value (off by default)."""
-        self.find_command(device_id, command_id).adopt = on
+        self.find_command(device_id, command_id).apply_local = on
 
     def outcome(self, device_id: int | str, name: str) -> str | None:
         """What became of a desired state ("des_..."): applied, rejected, stale, or None as long as nobody answered."""
