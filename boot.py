@@ -2,10 +2,10 @@
 firmware that runs. Never raises.
 
 If `config.json` is missing or broken, the outputs come from `boot.json`, the record of the last boot: {"boots": n,
-"early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts resets that were not a
-power-up; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT outputs go to their safe
-level instead, and the firmware runs in safe mode. Pins that are not in DRIVES for this chip are never driven: those of
-flash, USB and console, and input-only ones.
+"early": k, "safe_mode": false, "outputs": [[gpio, boot level, safe level], ...]}. `early` counts resets by a crash, by
+the watchdog or by the firmware; the firmware sets it to 0 after a good minute or an orderly stop. Beyond EARLY_LIMIT
+outputs go to their safe level instead, and the firmware runs in safe mode. Pins that are not in DRIVES for this chip
+are never driven: those of flash, USB and console, and input-only ones.
 
 Another relay of an interlock group may have been on just before. So an output of such a group starts off; if its boot
 level is `on`, it goes on after `interlock_wait_ms`. Both its levels in the record are off, because the code that reads
@@ -151,8 +151,9 @@ for key in ("boots", "early"):
     if type(record.get(key)) is not int:
         record[key] = 0
 record["boots"] += 1
-# A power cut is no crash of the firmware. A brownout has the same reset cause.
-record["early"] += machine.reset_cause() != machine.PWRON_RESET
+# No crash: a power cut or a brownout; a glitch of the supply, whose cause is 0 (unknown); a soft reset, which mpremote
+# does before each of its commands.
+record["early"] += machine.reset_cause() in (machine.HARD_RESET, machine.WDT_RESET)
 record["safe_mode"] = record["early"] > EARLY_LIMIT
 outputs = config.get("outputs")
 # Without `outputs` there are none, unless the file was cut off: then `cloud` is missing too.
