@@ -9,9 +9,10 @@ answers to the cloud last. Dropped events are counted. This module does not depe
 from micropython import const
 
 from firmware.core.models import EPOCH, Report, decimal
-from firmware.core.timing import Timer, diff
+from firmware.core.timing import Timer
 
 _CAPACITY = const(48)
+_WRAP = const(0x3FFFFFFF)
 _LARGE = const(1000000)  # below this, a value in thousandths is a small integer
 
 
@@ -66,7 +67,7 @@ class Outbox:
         for i in range(len(self.reports)):  # enumerate would allocate a tuple for each, ten times a second
             report = self.reports[i]
             if report.at is None:
-                at = present - max(diff(now, report.ticks), 0) // 1000
+                at = present - (now - report.ticks & _WRAP) // 1000
                 self.reports[i] = Report(*(report[:4] + (at,) + report[5:]))
                 self.changed = True
 
@@ -174,7 +175,7 @@ class Reporter:
         change = abs(value - self.value)
         if not self.last_reported or (change and change >= self.deadband):
             self.report_now(value, keep=self.keep)
-        elif not box.reports and self.last_reported > 0 and self.heartbeat.passed(box.now):
+        elif self.heartbeat.passed(box.now) and not box.reports and self.last_reported > 0:
             self.report_now(value)
 
     def report_now(self, value, desired=None, status=None, keep=False):

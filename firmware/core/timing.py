@@ -2,8 +2,8 @@
 
 The counter runs from 0 to 2**30-1 and wraps after 12.4 days, as `time.ticks_ms` does on 32-bit ports. Two values can be
 compared only if they are less than 6.2 days apart, so nothing outside this file keeps a bare counter value for long: a
-`Timer` saturates at five days. It must be read at least once a day, and every loop of the firmware reads its timers far
-more often. Pure: time and random bits are arguments.
+`Timer` saturates at five days. It must be read at least every eleven days; nearly all are read far more often. Pure:
+time and random bits are arguments.
 """
 
 from micropython import const
@@ -11,6 +11,7 @@ from micropython import const
 _PERIOD = const(0x40000000)
 _HALF = const(0x20000000)
 _CAP_MS = const(432000000)  # five days
+_AHEAD_MS = const(0x4000000)  # 18 hours: by as much a `start` may be later than `now`
 
 
 def diff(later, earlier):
@@ -28,7 +29,7 @@ class Timer:
 
     def ms(self, now):
         """Return the elapsed milliseconds, which saturate at five days."""
-        elapsed = diff(now, self.start)
+        elapsed = (now - self.start + _AHEAD_MS & (_PERIOD - 1)) - _AHEAD_MS
         if elapsed > _CAP_MS:
             elapsed = _CAP_MS
             self.start = (now - _CAP_MS) & (_PERIOD - 1)

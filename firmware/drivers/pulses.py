@@ -6,7 +6,6 @@ to eight interrupts are queued meanwhile, further ones are lost.
 
 import machine
 
-from firmware.core.timing import diff
 from firmware.drivers.board import attempt
 
 
@@ -30,7 +29,8 @@ class Pulses:
 
     def pulse(self, _):
         now = self.ms()
-        if self.edge is None or diff(now, self.edge) >= self.debounce_ms:
+        # The counter may have wrapped: between two pulses there may be weeks.
+        if self.edge is None or (now - self.edge) & 0x3FFFFFFF >= self.debounce_ms:
             self.count += 1
             self.last = now
         self.edge = now

@@ -34,6 +34,11 @@ class SpecialButton(Debounce):
     def pressed(self, active, now):
         """See Debounce. Always False, because the press is handled here."""
         before = self.stable
+        # Both are read all the time, because a Timer has to be.
+        if self.since:
+            self.since.ms(now)
+        if self.again and self.again.passed(now):
+            self.again = None
         super().pressed(active, now)
         if before is None or self.stable == before:
             return False
@@ -41,8 +46,7 @@ class SpecialButton(Debounce):
             self.controller.press(self.index, now, self.stable)
         elif self.stable:
             self.since = Timer(now)
-            self.second = self.again is not None and not self.again.passed(now)
-            self.again = None
+            self.second, self.again = self.again is not None, None
         elif self.since:
             self.released(self.since.ms(now), now)
             self.since = None

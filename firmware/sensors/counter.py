@@ -8,7 +8,7 @@ one pulse in the time since the last one.
 import binascii
 from micropython import const
 
-from firmware.core.timing import Timer, diff
+from firmware.core.timing import Timer
 
 RULES = """
 
@@ -59,7 +59,7 @@ class Counter:
         self.save = Timer(clock.ms(), cfg["save_s"] * 1000)
         rate = cfg.get("rate")
         self.per_ms = rate and {"s": _SECOND_MS, "min": _MINUTE_MS, "h": _HOUR_MS}[rate["per"]]
-        self.count, self.last, self.rate = 0, None, 0.0
+        self.count, self.since_pulse, self.rate = 0, None, 0.0  # `since_pulse`: a Timer
         rising = cfg["edge"] == "rising"
         self.pulses = board.bus("pulses", cfg["gpio"], cfg["pull"], rising, cfg["debounce_ms"], clock.ms)
 
@@ -80,9 +80,9 @@ class Counter:
     def follow(self, count, last, now):
         """Update `rate`, in pulses per millisecond. `count`, `last`: of the Pulses, at the time `now`."""
         if count == self.count:
-            if self.last is not None:
-                self.rate = min(self.rate, 1 / max(diff(now, self.last), 1))
+            if self.since_pulse:
+                self.rate = min(self.rate, 1 / max(self.since_pulse.ms(now), 1))
             return
-        if self.last is not None:
-            self.rate = (count - self.count) / max(diff(last, self.last), 1)
-        self.count, self.last = count, last
+        if self.since_pulse:
+            self.rate = (count - self.count) / max(self.since_pulse.ms(last), 1)
+        self.count, self.since_pulse = count, Timer(last)

@@ -129,6 +129,28 @@ def test_fewer_or_shorter_presses_are_no_factory_reset():
         assert bench.asked() is None and not bench.controller.restart, story
 
 
+def test_two_very_long_presses_with_days_between_are_no_factory_reset():
+    for half_days in range(1, 28):
+        bench = Bench(opens_portal=False, factory_reset=True)
+        bench.press(10200)
+        for _ in range(half_days):  # the counter wraps after 12.4 days; all that changes meanwhile is the time
+            bench.now = (bench.now + 43200000) % 0x40000000
+            bench.hold(False, 40)
+        bench.press(10200)
+        assert bench.asked() is None, half_days
+
+
+def test_a_button_that_is_stuck_for_days_switches_nothing_when_it_comes_free():
+    for half_days in range(1, 28):
+        bench = Bench(factory_reset=True)
+        bench.hold(True, 100)
+        for _ in range(half_days):
+            bench.now = (bench.now + 43200000) % 0x40000000
+            bench.hold(True, 40)
+        bench.hold(False, 100)
+        assert bench.output.target is None and bench.asked() is None, half_days
+
+
 def test_a_button_that_is_held_at_the_start_is_not_pressed():
     bench = Bench(closed=True, opens_portal=True, factory_reset=True)
     bench.hold(True, 20000)

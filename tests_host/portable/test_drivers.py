@@ -453,3 +453,8 @@ def test_bounces_are_no_pulses():
         for now[0] in (1000, 1003, 1015, 1030, 2000, 2019):
             handler(None)
         assert (pulses.count, pulses.last) == (expected, 2019 if debounce_ms == 0 else 2000)
+        for hours in range(1, 24 * 12, 3):  # the counter wraps after 12.4 days
+            now[0] = (pulses.edge + hours * 3600000) % 0x40000000
+            handler(None)
+            expected += 1
+            assert (pulses.count, pulses.last) == (expected, now[0]), hours

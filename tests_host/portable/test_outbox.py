@@ -215,6 +215,24 @@ def test_a_change_begins_the_heartbeat_anew():
     assert not reported(found, outbox, 499, 30.0) and reported(found, outbox, 500, 30.0)
 
 
+def test_a_heartbeat_follows_an_outage_of_any_length():
+    for days in range(1, 30):
+        found, outbox = source()
+        assert reported(found, outbox, 0, 20.0, deliver=False)
+        for hour in range(1, 24 * days):
+            assert not reported(found, outbox, hour * 3600, 20.0, deliver=False)
+        outbox.reports = []
+        assert reported(found, outbox, days * 86400, 20.0), days
+
+
+def test_an_event_has_its_own_time_although_the_clock_is_set_days_later():
+    for days in range(1, 13):
+        outbox = box(None)
+        post(outbox, "command", 1, 1.0)
+        outbox.update(at(days * 86400), UTC)
+        assert outbox.batch(1)[0].at == AT - days * 86400
+
+
 def test_a_heartbeat_does_not_queue_behind_other_reports():
     found, outbox = source()
     assert reported(found, outbox, 0, 20.0, deliver=False)

@@ -80,6 +80,18 @@ def test_the_rate_is_that_of_the_latest_pulses_and_falls_while_none_comes():
     assert bench.read()[1] == 0.01
 
 
+def test_a_pulse_after_days_without_one_is_no_burst():
+    for days in (1, 6, 7, 9, 12, 13, 20):
+        bench = Bench(rate=dict(RATE))
+        bench.pulses(3, 2000)
+        bench.read()
+        for _ in range(days * 24):
+            bench.clock.now = (bench.clock.now + 3600000) % 0x40000000
+            assert bench.read()[1] <= 0.05
+        bench.pulses(1, 0)
+        assert bench.read()[1] < 0.01, days
+
+
 def test_the_total_survives_a_power_cut_but_for_what_was_not_written_yet():
     with Flash() as store:
         bench = Bench(store)

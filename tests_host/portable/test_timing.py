@@ -66,6 +66,13 @@ def test_five_days_are_the_most_and_stay_the_most():
         assert timer.passed(at(hour * HOUR_MS)) is (expected == FIVE_DAYS_MS)
 
 
+def test_a_timer_that_was_not_read_for_eleven_days_has_passed():
+    for hour in (1, 24 * 5, 24 * 6, 24 * 7, 24 * 11):
+        timer = Timer(START, 300000)
+        assert timer.ms(at(hour * HOUR_MS)) == min(hour * HOUR_MS, FIVE_DAYS_MS)
+        assert timer.passed(at(hour * HOUR_MS)) and timer.passed(at(hour * HOUR_MS + 5000))
+
+
 def test_a_moment_further_away_than_five_days_comes_after_five():
     timer = Timer(START, 2 * FIVE_DAYS_MS)
     assert timer.left_ms(START) == FIVE_DAYS_MS
