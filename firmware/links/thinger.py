@@ -1,8 +1,8 @@
 """Thinger.io over IOTMP: one connection, over which the cloud reads and writes the device's resources.
 
 A link (docs/ARCHITECTURE.md, "Link") to a cloud that stores no desired state: a written value is answered once the
-relay has switched, or with an error, and changes are sent to the subscribed streams. The login does not expire: every
-frame from the cloud renews the lease, and a refused login ends it.
+relay has switched or a movement has begun, or with an error, and changes are sent to the subscribed streams. The login
+does not expire: every frame from the cloud renews the lease, and a refused login ends it.
 """
 
 from micropython import const
@@ -198,14 +198,29 @@ class Thinger:
         return [Desired(name, value, self.count, None, _WINDOW_S)]
 
     def forget(self):
-        """Refuse requests without an outcome after ten seconds, for instance because safe state was entered."""
+        """Answer requests that are under way. Refuse those without an outcome after ten seconds, for instance because
+        safe state was entered."""
         now = self.clock.ms()
         for key in list(self.requests):
             request, lost = self.requests[key]
-            if lost.passed(now):
-                del self.requests[key]
+            if self.under_way(key):
+                self.client.answer(request.stream_id)
+            elif lost.passed(now):
                 self.client.refuse(request.stream_id, frame.TIMEOUT, "no outcome")
                 self.client.changed(request.resource, True)
+            else:
+                continue
+            del self.requests[key]
+
+    def under_way(self, key):
+        """Return whether an output moves towards this desired value and no limit holds it. It may take longer than its
+        writer waits, as a cover or a ramp does, so from now on it has no window."""
+        for command in self.controller.commands:
+            output = command.output
+            if command.pending and command.pending.desired_id == key and not (output.why or output.fault):
+                command.window = None
+                return True
+        return False
 
     async def restart(self, request):
         self.log("warning", "restart requested by the cloud")

@@ -133,7 +133,9 @@ def test_two_very_long_presses_with_days_between_are_no_factory_reset():
     for half_days in range(1, 28):
         bench = Bench(opens_portal=False, factory_reset=True)
         bench.press(10200)
-        for _ in range(half_days):  # the counter wraps after 12.4 days; all that changes meanwhile is the time
+        for _ in range(
+            half_days
+        ):  # the counter wraps after 12.4 days; all that changes meanwhile is the time
             bench.now = (bench.now + 43200000) % 0x40000000
             bench.hold(False, 40)
         bench.press(10200)

@@ -146,6 +146,43 @@ async def test_a_limit_holds_and_the_request_is_refused(device, ready):
     assert await ready.write("pump", True) == 200
 
 
+def _slow(config):
+    _thinger(config)
+    blind = {
+        "pin_port": "9", "name": "blind", "gpio": 17, "mode": "cover", "open_s": 50, "safe": 0, "interlock": "g",
+        "close": {"gpio": 18},
+    }  # fmt: skip
+    lamp = {"pin_port": "10", "name": "lamp", "gpio": 19, "mode": "pwm", "ramp_s": 60, "min_off_s": 20}
+    config["outputs"][0]["interlock"] = "g"
+    config["outputs"][1:] = [blind, lamp]
+
+
+@pytest.mark.config(edit=_slow)
+async def test_what_takes_longer_than_a_caller_waits_is_answered_when_it_is_on_its_way(device, ready):
+    blind, duties = device.plant.loads["blind"], device.plant.duties
+    await device.until(lambda: device.app.controller.outputs[1].value() == 0, 90)
+    seen = []
+    ready.port.stream("blind", seen.append)
+    assert await asyncio.wait_for(ready.write("blind", 100), 3) == 200
+    assert await asyncio.wait_for(ready.write("lamp", 80), 3) == 200
+    await device.until(lambda: blind.position == 100, 60)
+    await device.until(lambda: duties[19] == 80, 5)
+    await asyncio.sleep(10)
+    assert seen[-1] == 100 and await ready.shown("lamp") == {"in": 80}
+
+
+@pytest.mark.config(edit=_slow)
+async def test_what_a_limit_holds_is_refused_though_it_would_take_long(device, ready):
+    blind, duties = device.plant.loads["blind"], device.plant.duties
+    assert await ready.write("lamp", 80) == 409, "min_off_s"
+    await device.until(lambda: device.app.controller.outputs[1].value() == 0, 90)
+    assert await ready.write("pump", True) == 200
+    assert await ready.write("blind", 100) == 409, "interlock"
+    assert await ready.write("pump", False) == 200
+    await asyncio.sleep(60)
+    assert blind.position == 0 and duties[19] == 0, "nor later"
+
+
 async def test_a_later_write_supersedes_an_earlier_one(device, ready):
     device.app.controller.outputs[0].cfg["min_off_s"] = 5
     await ready.write("pump", True)
