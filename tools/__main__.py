@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 
@@ -64,13 +65,25 @@ def _show(argv: list[str] | None) -> int:
     return 0
 
 
+def _unknown(name: str, known: list[str]) -> str:
+    """What to say about a command that there is not. What counts is last, and still on the screen."""
+    if name.startswith("-"):
+        return f"{usage()}\n\nthe command comes before its options, as in: realer status --port PORT"
+    word = name.lower().replace("-", "_")
+    near = [other for other in known if word and other.startswith(word)]
+    near = near or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"no command {name!r}; {' or '.join(near)}?\nrealer without a command lists all."
+    return f"{usage()}\n\nno command {name!r}"
+
+
 def main(argv: list[str] | None = None) -> int:
     name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
-    if name in ("-h", "--help"):
+    if name in ("-h", "--help", "help"):
         return common.run(_show)
     modules = {name: module for commands in COMMANDS.values() for name, (module, _) in commands.items()}
     if name not in modules:
-        print(f"no command {name!r}\n\n{usage()}", file=sys.stderr)
+        print(_unknown(name, list(modules)), file=sys.stderr)
         return 2
     if INSTALLED and name in COMMANDS[_DEVELOPERS]:
         print(f"error: {name} needs the repository\nClone it, and run make setup there.", file=sys.stderr)

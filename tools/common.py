@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import io
 import json
 import math
 import os
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
@@ -41,6 +44,7 @@ class Failed(Exception):
 def run(main: Main, argv: list[str] | None = None) -> int:
     """Run a command's `main`, and turn what stops it into words and an exit status."""
     ending = _Ending()
+    _any_streams()
     try:
         with ending.watched():
             try:
@@ -48,19 +52,56 @@ def run(main: Main, argv: list[str] | None = None) -> int:
             finally:
                 sys.stdout.flush()
     except Failed as failed:
-        errors = console(stderr=True)
-        errors.print(f"error: {failed.what}", style="red")
-        if failed.do:
-            errors.print(failed.do)
-        return 1
+        return _fail(failed)
     except BrokenPipeError:
         _to_nobody(sys.stdout)
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        return _fail(_of_files(error))
     except (KeyboardInterrupt, EOFError):  # the latter: Ctrl-D at a question
         number = signal.SIGPIPE if _Console.gone else ending.number
         if number is None:
             print("stopped", file=sys.stderr)
         return 128 + (number or signal.SIGINT)
+
+
+def _fail(failed: Failed) -> int:
+    errors = console(stderr=True)
+    errors.print(f"error: {failed.what}", style="red")
+    if failed.do:
+        errors.print(failed.do)
+    return 1
+
+
+def _any_streams() -> None:
+    """Let a command print anything: to a terminal that lacks a letter, and to a stream that was closed (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room on that disk, and try again.",
+    errno.EROFS: "Name a place that can be written to.",
+    errno.EISDIR: "Name a file, not a folder.",
+    errno.ENOTDIR: "A file is where a folder is needed: name another place.",
+    errno.EEXIST: "A file is where a folder is needed: name another place.",
+    errno.ENOENT: "Check the path: its folder has to be there.",
+} | dict.fromkeys((errno.EACCES, errno.EPERM), "Look whose it is with ls -l, or name another place.")
+
+
+def _of_files(error: OSError) -> Failed:
+    """What is wrong with a file, a folder or the disk, in words. Any other error of the system is raised again."""
+    name = error.filename2 or error.filename
+    if name is None and error.errno != errno.ENOSPC:
+        raise error
+    if name is None:
+        _to_nobody(sys.stdout)  # which may be what is full
+    words = error.strerror or str(error)
+    return Failed(f"{name}: {words}" if name else words, _REMEDIES.get(error.errno or 0, ""))
 
 
 class _Ending:

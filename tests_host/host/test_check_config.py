@@ -364,10 +364,39 @@ def test_a_syntax_error_is_located(tmp_path: Path, text: str, words: str) -> Non
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin1.json").write_bytes(b'{"name": "caf\xe9"}')
-    for name in ("absent.json", "latin1.json", "."):
+    (tmp_path / "utf16.json").write_bytes('{\n"name": "a"}'.encode("utf-16-le"))
+    (tmp_path / "cut.json").write_bytes(b'{\n"name": "a"}' + bytes(512))
+    for name, words in (
+        ("absent.json", "No such file or directory\nWrite one with realer config."),
+        ("latin1.json", "latin1.json:1:14: not UTF-8 text; save the file as UTF-8"),
+        ("utf16.json", "utf16.json:1:2: a zero byte, as in UTF-16; save the file as UTF-8 text"),
+        ("cut.json", "cut.json:2:13: a zero byte"),
+        (".", "Is a directory"),
+    ):
         done = run(tmp_path / name)
         assert done.returncode == 2
-        assert name.rstrip(".") in done.stderr and "Traceback" not in done.stderr
+        assert words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["deploy --config", "board --config", "ca --config", "config --answers", "bundle 7 --out x --config"],
+)
+def test_other_commands_say_the_same_of_a_file_and_what_to_do(tmp_path: Path, line: str) -> None:
+    for name, content, do in (
+        ("absent.json", None, "Write one with realer config."),
+        ("comma.json", "{,}", "Correct it in an editor, and check it again: realer check_config"),
+        ("folder.json", ..., "Name a file."),
+        ("list.json", "[]", ""),
+    ):
+        file = tmp_path / name
+        if content is ...:
+            file.mkdir()
+        elif content is not None:
+            file.write_text(content)
+        port = ["--port", "socket://127.0.0.1:9"] if line.startswith("deploy") else []
+        done = realer(*line.split(), file, *port)
+        assert done.returncode == 1 and str(file) in done.stderr and do in done.stderr
 
 
 def test_certificates_that_the_device_could_not_use(device: Path, authority: bytes) -> None:

@@ -1,5 +1,6 @@
 """The frame of the host commands: what is listed exists and explains itself, failures are words and a status."""
 
+import errno
 import json
 import os
 import pty
@@ -15,6 +16,7 @@ import pytest
 from tools import common
 from tools.__main__ import COMMANDS, main
 from tools.checks.terminal import Terminal
+from tools.cloud.site import write_private
 
 ROOT = Path(__file__).parents[2]
 NAMES = [name for commands in COMMANDS.values() for name in commands]
@@ -32,10 +34,20 @@ def test_without_a_command_all_are_listed():
     assert run("--help").stdout == done.stdout
 
 
-def test_an_unknown_command_is_wrong_usage():
-    done = run("flahs")
-    assert done.returncode == 2
-    assert "'flahs'" in done.stderr and "demo" in done.stderr
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("flahs", "no command 'flahs'; flash?"),
+        ("check-config", "no command 'check-config'; check_config?"),
+        ("check", "no command 'check'; check_config?"),
+        ("Deploy --all", "no command 'Deploy'; deploy?"),
+        ("xyzzy", "no command 'xyzzy'"),
+        ("--port /dev/ttyUSB0 status", "the command comes before its options"),
+    ],
+)
+def test_an_unknown_command_is_wrong_usage(line, said, capsys):
+    assert main(line.split()) == 2
+    assert said in "\n".join(capsys.readouterr().err.splitlines()[-2:])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -59,6 +71,65 @@ def failing(argv):
 def test_a_failure_prints_the_problem_and_the_remedy(capsys):
     assert common.run(failing, []) == 1
     assert capsys.readouterr().err == "error: the board [does not] answer\nplug it in\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "error: No space left on device\nMake room"),
+        (OSError(errno.EROFS, "Read-only file system", "a.json"), "error: a.json: Read-only file system\nName"),
+        (PermissionError(errno.EACCES, "Permission denied", "a"), "error: a: Permission denied\nLook whose it is"),
+        (OSError(errno.EISDIR, "Is a directory", "a.1", None, "a"), "error: a: Is a directory\nName a file"),
+        (OSError(errno.EIO, "Input/output error", "a"), "error: a: Input/output error\n"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_files_and_disks_is_said_in_words(error, said, capsys):
+    def failing(argv):
+        raise error
+
+    assert common.run(failing) == 1
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_any_other_error_of_the_system_is_not_hidden():
+    def failing(argv):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    with pytest.raises(ConnectionResetError):
+        common.run(failing)
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path):
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(IsADirectoryError) as failed:
+        write_private(tmp_path / "config.json", "test-secret-not-real")
+    assert failed.value.filename == str(tmp_path / "config.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.mark.parametrize("closing", [">/dev/full", ">&-", ">&- 2>&-"])
+def test_a_full_disk_and_closed_streams_leave_no_traceback(closing):
+    script = f'"{sys.executable}" -m tools --help {closing}'
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    full = "full" in closing
+    assert done.returncode == full and done.stderr.startswith("error: No space left" if full else "")
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+
+
+def test_files_are_utf_8_and_words_arrive_whatever_the_terminal_can_show(tmp_path):
+    script = (
+        "from tools import common\nfrom tools.cloud.site import write_private\nfrom pathlib import Path\n"
+        "def m(a):\n    write_private(Path('name'), 'B\\u00fcro')\n    common.console().print('B\\u00fcro')\n"
+        "    return 0\n"
+        "import sys\nsys.exit(common.run(m))"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    env = os.environ | locale | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=env, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"B?ro\n", b"")
+    assert (tmp_path / "name").read_text(encoding="utf-8") == "Büro"
 
 
 def test_ctrl_c_prints_no_traceback(capsys):

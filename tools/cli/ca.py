@@ -230,7 +230,7 @@ def _list(config: Path) -> int:
         names = roots.listed(check_config.load(config))
         found = {name: (config.parent / name).read_bytes() for name in names}
         lines = list(roots.lines(found))
-    except (check_config.UnreadableError, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise common.Failed(str(error), f"See realer check_config {config}") from None
     if not lines:
         raise common.Failed(f"{config} names no root certificate", "Fetch it with: realer ca HOST")

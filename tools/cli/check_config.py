@@ -32,15 +32,20 @@ _STYLES = {"error": "red", "warning": "yellow"}
 class UnreadableError(common.Failed):
     """The file is not there or is no JSON; the message says why and where."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, "Write one with realer config.")
+    def __init__(self, path: Path, where: str, what: str) -> None:
+        do = "Write one with realer config."
+        if path.is_file():
+            do = f"Correct it in an editor, and check it again: realer check_config {path}"
+        elif path.exists():
+            do = "Name a file."
+        super().__init__(f"{path}{where}: {what}", do)
 
 
 def load(path: Path) -> Any:
     """The parsed content of `path`. Raises UnreadableError, also for a key that is there twice."""
     raw, twice = _read(path)
     for _, where, found, allowed in twice:
-        raise UnreadableError(f"{path}: {where}: {found}, allowed: {allowed}")
+        raise UnreadableError(path, "", f"{where}: {found}, allowed: {allowed}")
     return raw
 
 
@@ -58,18 +63,26 @@ def _read(path: Path) -> tuple[Any, list[Problem]]:
     try:
         data = path.read_bytes()
         data.decode()
+        if (zero := data.find(0)) >= 0:
+            raise UnreadableError(
+                path, _place(data, zero), "a zero byte, as in UTF-16; save the file as UTF-8 text"
+            )
         return parse(data)
     except OSError as error:
-        raise UnreadableError(f"{path}: {error.strerror or error}") from error
+        raise UnreadableError(path, "", error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise UnreadableError(
-            f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8"
+            path, _place(data, error.start), "not UTF-8 text; save the file as UTF-8"
         ) from error
     except NotJson as error:
         what, at = error.args
-        line, column = place(data, at)
         words = config_errors.syntax(data, at, what)
-        raise UnreadableError(f"{path}:{line}:{column}: not valid JSON: {words}") from error
+        raise UnreadableError(path, _place(data, at), f"not valid JSON: {words}") from error
+
+
+def _place(data: bytes, at: int) -> str:
+    line, column = place(data, at)
+    return f":{line}:{column}"
 
 
 def validate(raw: Any, board: Board | None = None) -> tuple[dict[str, Any], list[Problem]]:
@@ -172,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
         raw = _read(path)[0]
         problems = problems_of(path)
     except UnreadableError as error:
-        print(error, file=sys.stderr)
+        print(error, *([] if path.exists() else [error.do]), sep="\n", file=sys.stderr)
         return 2
     console = common.console()
     for level, where, found, allowed in problems:

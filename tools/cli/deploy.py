@@ -26,6 +26,7 @@ from firmware.core import romslot
 from tools import boards, common
 from tools.build import payload, rom_plan
 from tools.cli import board_list, check_config, deploy_all
+from tools.cli.config_errors import at
 from tools.cli.update_bundle import ROOTS
 from tools.repository import ROOT
 from tools.serial import board_log, ports, raw_repl
@@ -467,10 +468,8 @@ def _owners_files(config: Path) -> dict[str, bytes]:
     try:
         problems = check_config.problems_of(config)
     except check_config.UnreadableError as error:
-        raise common.Failed(
-            str(error), "Write one with realer config, or send the code alone: --code-only"
-        ) from None
-    named = bool(check_config.load(config).get("board"))
+        raise common.Failed(error.what, f"{error.do}\nOr send the code alone: --code-only") from None
+    named = at(check_config.load(config), "board")
     # Without a board in it, its pins are checked when the chip that is plugged in has been asked.
     if any(level == "error" and (named or not path.endswith(".gpio")) for level, path, *_ in problems):
         raise common.Failed(f"{config} has errors", f"See realer check_config {config}")

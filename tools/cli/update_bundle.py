@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         config = check_config.load(options.config)
     except check_config.UnreadableError as error:
-        raise common.Failed(str(error), "Name the configuration with update.key: --config FILE") from None
+        raise common.Failed(error.what, f"{error.do}\nAnother one: --config FILE") from None
     key = _key(options.config, config)
     certificates = roots.of_config(options.config, config)
     code = payload.slot_files(options.tree) | {ROOTS + name: der for name, der in certificates.items()}

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     options = parser.parse_args(argv)
     try:
-        config = check_config.load(options.config)
+        config = check_config.load_object(options.config)
         chip = boards.of(config)
         config = boards.with_numbers(config, chip)
         missing = without_time(config)

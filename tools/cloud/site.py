@@ -6,6 +6,7 @@ does not know the device.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -119,12 +120,18 @@ class Site:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file at once; only its owner may read it."""
+    """Replace a file at once; only its owner may read it. Where that fails, nothing is left of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _written_by(path: Path) -> int | None:
