@@ -4,7 +4,8 @@ requires.
 | step              | evidence                                              | waiting time         | where             |
 |-------------------|-------------------------------------------------------|----------------------|-------------------|
 | try again         | a reused connection failed during a request           | none                 | http1.client      |
-| other address     | an address of the host failed                         | the next try         | netio.sockets     |
+| other address     | an address of the host failed                         | the next try         | netio.sockets,    |
+|                   |                                                       |                      | links.explaining  |
 | other time server | one did not answer, or its time is not confirmed      | the next try         | links.time_query  |
 | query the time    | a certificate's dates do not fit the clock            | none, 30 s between   | core.failures     |
 | reconnect         | the link failed                                       | Backoff              | runtime.cloud_loop|

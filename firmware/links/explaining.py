@@ -12,6 +12,8 @@ def explain(net, error):
 
     A TLS handshake that lacks memory can fail in several ways, one of which blames the certificate.
     """
+    # An address that accepts connections may be broken too. Failures to dial are counted by the Dialer.
+    net.turn += error.kind in ("tls", "closed") or error.detail in ("send", "head")
     free = net.free
     scarce = free is not None and free < _HANDSHAKE
     found = kind_of(error.kind, error.detail, scarce)

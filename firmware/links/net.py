@@ -34,7 +34,7 @@ class Net:
         self.doubt = Timer(clock.ms(), _DOUBT_MS)
         self.servers = config["time"]["servers"]
         self.names = {}  # the resolver's cache
-        self.turn = 0
+        self.turn = clock.ms()  # selects one of a host's addresses, for each device another
         self.prepared = None  # (host, port, Stream)
         self.free = None  # bytes outside the Python heap before the last dial
         # Evidence for the escalation ladder: failures since the last packet from any host; failures in a row for lack

@@ -1,8 +1,8 @@
 """Resolve names to IPv4 addresses over UDP, without blocking the event loop (RFC 1035 section 4).
 
 A response must echo the ID and the question of the query; only addresses of that name, or of the names that its CNAMEs
-lead to, are used. Truncated messages, responses to other questions, and compression pointers that do not point
-backwards are errors.
+lead to, are used. Of a truncated message the whole records are used, because there is no EDNS and no TCP. Responses to
+other questions, and compression pointers that do not point backwards, are errors.
 
 Up to four names are cached. When an entry has expired, or after `forget`, the name is queried again, but the entry is
 kept: it is used if no server answers, so that the device works while DNS fails. There are no search domains and no
@@ -108,8 +108,6 @@ def parse(data, ident, name):
 def _parse(data, ident, target):
     if _word(data, 0) != ident or data[2] & _RESPONSE_MASK != _RESPONSE:
         raise NetError("dns", "not our answer")
-    if data[2] & _TRUNCATED:
-        raise NetError("dns", "truncated")
     rcode = data[3] & 15
     if rcode:
         raise NetError("dns", "NXDOMAIN" if rcode == _NXDOMAIN else "rcode %d" % rcode)
@@ -126,7 +124,7 @@ def _parse(data, ident, target):
         if not alias or alias == target:
             break
         target = alias
-    raise NetError("dns", "no address")
+    raise NetError("dns", "truncated" if data[2] & _TRUNCATED else "no address")
 
 
 def _records(data, at, target, ttl_s):
@@ -134,17 +132,20 @@ def _records(data, at, target, ttl_s):
     at offset `at`."""
     found = []
     alias = None
-    for _ in range(_word(data, 6)):
-        owner, at = _name(data, at)
-        kind, size = _word(data, at), _word(data, at + 8)
-        at += 10
-        if owner == target and _word(data, at - 8) == _IN and kind in (_A, _CNAME):
-            if kind == _CNAME:
-                alias = _name(data, at)[0]
-            elif size == 4:
-                found.append("%d.%d.%d.%d" % (data[at], data[at + 1], data[at + 2], data[at + 3]))
-            ttl_s = min(ttl_s, _word(data, at - 6) << 16 | _word(data, at - 4))
-        at += size
+    try:
+        for _ in range(_word(data, 6)):
+            owner, at = _name(data, at)
+            kind, size = _word(data, at), _word(data, at + 8)
+            at += 10
+            if owner == target and _word(data, at - 8) == _IN and kind in (_A, _CNAME):
+                if kind == _CNAME:
+                    alias = _name(data, at)[0]
+                elif size == 4:
+                    found.append("%d.%d.%d.%d" % (data[at], data[at + 1], data[at + 2], data[at + 3]))
+                ttl_s = min(ttl_s, _word(data, at - 6) << 16 | _word(data, at - 4))
+            at += size
+    except IndexError:
+        pass  # the last record is not complete
     return found, alias, ttl_s
 
 

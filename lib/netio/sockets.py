@@ -53,7 +53,8 @@ class Dialer:
         Tries one of the host's addresses; after a failure, the next call tries another one. NetError "dns", "connect"
         or "tls". Cancelling closes the socket.
         """
-        addresses = await self.resolver.resolve(host)
+        # Sorted, because many name servers rotate the addresses: each try could meet the same one.
+        addresses = sorted(await self.resolver.resolve(host))
         context = self.context
         sock = stream = None
         try:

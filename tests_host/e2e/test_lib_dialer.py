@@ -185,9 +185,16 @@ def test_refused(device: Device):
     assert seen["took_ms"] < 5000
 
 
-def test_next_dial_tries_the_next_address(device: Device, peers: Callable[..., Peer], ca: TestCA):
-    seen = device("second_address", peers(serve_forever, ca.leaf("good")).port)
-    assert seen["result"] == {"kinds": ["connect"], "forgotten": [HOST]}
+@pytest.mark.parametrize("rotates", [False, True], ids=["", "rotated"])
+def test_next_dial_tries_the_next_address(
+    device: Device, peers: Callable[..., Peer], ca: TestCA, rotates: bool
+):
+    """Also where the name server rotates the addresses, so that their order is in step with the tries."""
+    port = peers(serve_forever, ca.leaf("good")).port
+    for addresses in (["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"]):
+        seen = device("second_address", port, addresses=addresses, rotates=rotates)["result"]
+        assert len(seen["kinds"]) < 2, addresses
+        assert seen["forgotten"] == [HOST] * len(seen["kinds"]) and set(seen["kinds"]) <= {"connect"}
 
 
 def test_a_peer_without_tls_is_a_tls_error(device: Device, peers: Callable[..., Peer]):

@@ -172,8 +172,18 @@ def test_errors_of_the_server():
         assert parsed(message([A], b"\x12\x34\x81" + bytes((0x80 | rcode,)))) == text
 
 
-def test_truncated_flag():
-    assert parsed(message([A], b"\x12\x34\x83\x80")) == "truncated"
+def test_of_a_truncated_answer_the_whole_records_are_used():
+    """Without EDNS and TCP there is no more to be had of a name with many addresses."""
+    truncated = b"\x12\x34\x83\x80"
+    assert parsed(message([A], truncated)) == (["192.0.2.1"], 60)
+    many = message([A] * 40, truncated)[:512]
+    assert parsed(many) == (["192.0.2.1"] * 29, 60)
+    alias = record(AT_NAME, 5, b"\x01x\x00")
+    assert parsed(message([alias, record(b"\x01x\x00", 1, b"\x01\x02\x03\x04"), A], truncated)[:-3]) == (
+        ["1.2.3.4"],
+        60,
+    )
+    assert parsed(message([], truncated)) == parsed(message([alias], truncated)) == "truncated"
 
 
 def test_cut_anywhere_is_an_error():
@@ -196,4 +206,5 @@ def test_labels():
 
 
 def test_more_answers_announced_than_there_are():
-    assert parsed(message([A], count=2)) == "short answer"
+    assert parsed(message([A], count=2)) == (["192.0.2.1"], 60)
+    assert parsed(message([], count=2)) == "no address"

@@ -95,6 +95,8 @@ async def test_preparing_twice_or_in_vain_leaves_no_connection():
 
 async def test_after_a_failure_the_next_dialer_goes_on_with_another_address():
     net = made()
+    assert net.turn == net.clock.ms(), "devices begin with different addresses"
+    net.turn = 0
     Dialer.fails = True
     for turn in (1, 2):
         try:
@@ -107,6 +109,23 @@ async def test_after_a_failure_the_next_dialer_goes_on_with_another_address():
     Dialer.fails = False
     await net.dial("a.test", 443)
     assert [dialer.turn for dialer in Dialer.made] == [1, 2, 2]
+
+
+async def test_after_a_failure_behind_an_address_that_accepts_connections_another_one_is_tried():
+    for kind, detail, counted in (
+        ("tls", "handshake failed", 1),
+        ("closed", "ECONNRESET", 1),
+        ("timeout", "send", 1),
+        ("timeout", "head", 1),
+        ("connect", "ECONNREFUSED", 0),  # counted by the dialer
+        ("timeout", "connect", 0),
+        ("dns", "no address", 0),
+    ):
+        net = made()
+        await net.dial("a.test", 443)
+        before = net.turn
+        net.explain(NetError(kind, detail))
+        assert net.turn - before == counted, (kind, detail)
 
 
 async def test_lack_of_memory_is_named_beside_the_error():

@@ -75,12 +75,24 @@ async def get(job, clock):
     return {"answers": answers, "dials": dials}
 
 
+class Rotating(Here):
+    """A name server that lists the addresses in another order each time."""
+
+    async def resolve(self, host):
+        addresses = self.addresses
+        self.addresses = addresses[1:] + addresses[:1]
+        return addresses
+
+
 async def second_address(job, clock):
-    """GET from a host whose first address is dead, until it works."""
+    """GET from a host of which one address is dead, until it works. `addresses`: as the name server lists them first;
+    `rotates`: it changes their order."""
     from netio.errors import NetError
 
     web = client(job, clock)
-    web.dialer.resolver.addresses = ["127.0.0.2", "127.0.0.1"]
+    if job["rotates"]:
+        web.dialer.resolver = Rotating()
+    web.dialer.resolver.addresses = job["addresses"]
     kinds = []
     while web.dials < 5:
         try:

@@ -115,6 +115,7 @@ class SimNet:
         self.servers = list(servers)
         self.asked: list[str] = []  # time servers, in order
         self.names: dict[str, Any] = {}
+        self.turn = 0
         self.name_servers = lambda: [GATEWAY]
         self.unanswered = self.memory_failures = self.new_memory_failure = 0
         self.known = self.dates_failed = self.distrusted = False
