@@ -4,8 +4,8 @@
 framed differently.
 
 `Response` determines where the head and the body end, and whether the connection can be reused. Every ambiguity is an
-error: differing lengths, Content-Length together with chunks, folded headers, unknown codings. Head and body have size
-limits. Only the headers that are used are kept.
+error: differing lengths, Content-Length together with chunks, unknown codings. Head and body have size limits. Only the
+headers that are used are kept.
 """
 
 from micropython import const
@@ -156,14 +156,13 @@ class Response:
         if code == _SWITCHING_PROTOCOLS or not 100 <= code < 600:
             raise HttpError("not HTTP/1")
         found = [b""] * len(_FIELDS)
-        while True:
-            line = yield from self._line()
-            if not line:
-                break
+        name = b""
+        while line := (yield from self._line()):
+            if line[:1] in (b" ", b"\t"):  # a folded line continues its header (RFC 9112 section 5.2)
+                line = name + b":" + line
             name, colon, value = line.partition(b":")
             name = name.lower()
             ours = name in _FIELDS
-            # The second condition also catches folded lines.
             if not colon or name.split() != [name] or (ours and len(line) > _LINE - 2):
                 raise HttpError("bad line")
             if ours:
@@ -182,8 +181,8 @@ class Response:
         # HTTP/1.0 closes unless a request asks otherwise, and none here does.
         if http_1_0 or b"close" in connection:
             self.keep_alive = False
-        if retry[:-1].isdigit() and len(retry) < 9:
-            self.retry_after_s = int(retry[:-1])
+        if retry[:-1].isdigit():
+            self.retry_after_s = min(int(retry[:-1]), 9999999)
         self.kind = kind[:-1]
         return code, length, coding
 
@@ -210,7 +209,7 @@ class Response:
         size = 1
         while size:
             digits = (yield from self._line()).partition(b";")[0].strip().lower()
-            if not 0 < len(digits) <= 8 or digits.strip(b"0123456789abcdef"):
+            if not digits or digits.strip(b"0123456789abcdef"):
                 raise HttpError("bad chunk")
             size = int(digits, 16)
             yield from self._run(size)
