@@ -1,6 +1,6 @@
 """The JSON objects that iot/v1 has in common over HTTPS and MQTT: a desired state, and a reported event. Pure."""
 
-from firmware.cloud.fields import get_scalar, get_text
+from firmware.cloud.fields import get_scalar
 from firmware.core.models import EPOCH, Desired, iso, number
 
 
@@ -8,8 +8,8 @@ def desired_state(command_id, item):
     """Return the Desired of `item`, a desired state. None if it cannot be answered, because it has no identity, or one
     of over 512 characters, which is too long to be written to flash. A missing or invalid execution window counts as
     closed."""
-    name = get_text(item, "desired_id")
-    if not 0 < len(name) < 513:
+    name = get_scalar(item, "desired_id")
+    if not 0 < len(str(name)) < 513:
         return None
     sequence = get_scalar(item, "sequence_number")
     return Desired(

@@ -34,5 +34,5 @@ def classify(status, code):
         return _STATUSES.index(status) + OK
     if 200 <= status < 300:
         return OK
-    # 408 and 425 concern the time of the request, not its content.
-    return DROP if 400 <= status < 500 and status not in (408, 425) else RETRY
+    # These concern the time or the way of the request, not its content (RFC 9110, section 15.5; RFC 7725 and 8470).
+    return DROP if 400 <= status < 500 and status not in (407, 408, 421, 425, 426, 451) else RETRY

@@ -134,7 +134,7 @@ def test_an_invalid_sequence_number_is_none():
 
 
 def test_a_state_without_identity_or_command_is_ignored_with_its_command():
-    for wrong in (None, "", 7, [], {}, True):
+    for wrong in (None, "", [], {}, True):
         expected, left = states(dict(STATE, desired_id=wrong))
         assert (expected, left) == ([], 1), wrong
     for wrong in (None, "", "cmd_2", 7, [], {}, True):
@@ -147,6 +147,9 @@ def test_ids_may_come_as_numbers_or_text():
     for name in (1, "1"):
         expected, left = bootstrap.desired({"desired_states": [dict(STATE, command_id=name)]}, rows, {})
         assert [d.command_id for d in expected] == [1] and not left
+    for name in (0, 7, "7"):
+        (expected,), left = states(dict(STATE, desired_id=name))
+        assert (expected.desired_id, expected.value, left) == (name, STATE["value"], 0)
 
 
 def test_values_of_the_wrong_shape_become_desired_states_to_reject():

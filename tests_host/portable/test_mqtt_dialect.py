@@ -275,7 +275,7 @@ def test_an_invalid_desired_state_is_a_value_error():
         == invalid_state(desired_state(version=None))
         == "unknown version"
     )
-    for wrong in (None, "", 7, []):
+    for wrong in (None, "", True, []):
         assert invalid_state(desired_state(desired_id=wrong)) == "no desired_id"
 
 

@@ -80,7 +80,8 @@ def test_an_unknown_code_under_a_success_counts_for_its_class():
 def test_statuses_outside_the_tables():
     for status, reaction in (
         (100, RETRY), (199, RETRY), (202, OK), (204, OK), (299, OK), (300, RETRY), (301, RETRY), (302, RETRY),
-        (304, RETRY), (405, DROP), (408, RETRY), (410, DROP), (418, DROP), (425, RETRY), (451, DROP),
-        (499, DROP), (500, RETRY), (501, RETRY), (502, RETRY), (504, RETRY), (599, RETRY),
+        (304, RETRY), (405, DROP), (407, RETRY), (408, RETRY), (410, DROP), (418, DROP), (421, RETRY),
+        (425, RETRY), (426, RETRY), (451, RETRY), (499, DROP), (500, RETRY), (501, RETRY), (502, RETRY),
+        (504, RETRY), (599, RETRY),
     ):  # fmt: skip
         assert classify(status, None) == reaction, status

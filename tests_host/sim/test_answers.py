@@ -10,9 +10,9 @@ from tools.cloud.model import Command, Plan
 from tools.sim.sim_device import DEVICE_ID
 
 KEPT = [
-    "status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "drop", "hang", "cut=20",
-    "cut=-3", "badjson", "badjson=deep", "badjson=null", "badjson=list", "oversized=200000", "endless",
-    "endless=headers", "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40",
+    "status=429 retry_after=40", "status=503", "status=500", "status=502", "status=504", "status=421", "drop",
+    "hang", "cut=20", "cut=-3", "badjson", "badjson=deep", "badjson=null", "badjson=list", "oversized=200000",
+    "endless", "endless=headers", "huge_headers", "slow=1", "redirect=https://elsewhere.test/", "empty", "delay=40",
 ]  # fmt: skip
 LOST = ["status=400", "status=404", "status=413", "status=415", "status=422", "status=418"]
 costly = pytest.mark.gate(
