@@ -8,7 +8,11 @@ from firmware.core.timing import Timer
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
 _MOST = const(20)  # reports in one request (docs/protocol.md, assumption 3)
-_CALM_MS = const(600000)  # time without a 429 before a stretched gap is halved
+_CALM, _CALM_MS = (
+    const(4),
+    const(600000),
+)  # gaps and ms without a 429, whichever ends first, before the gap is halved
+_LAST = const(600)  # of these gaps; at the shortest gap that is `_CALM_MS`
 _FEW, _MANY = const(3), const(48)  # successful requests before a larger batch is tried again
 _JITTER_MS = const(150)  # how much a report may delay a poll, in addition to its own round trip
 _LONGEST_S = const(3600)
@@ -24,16 +28,20 @@ class RateLimiter:
         self.stretch = 1
         self.most = _MOST
         self.left = self.again = _FEW  # requests until `most` is raised: from now, and after the next refusal
+        self.patience = _CALM  # gaps without a 429 before the gap is halved
+        self.lowered = False  # the gap has been halved, without a 429 since
         self.round_trip = 0
         self.asked = self.owed = False  # a report had to wait for a poll, and is next
         self.poll = self.hold = Timer(now)
-        self.calm = Timer(now, _CALM_MS)
+        self.calm = Timer(now)
         if saved:
-            self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm = saved
+            self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold = saved[:6]
+            self.calm, self.patience, self.lowered = saved[6:]
 
     def state(self):
         """Return the state for a later RateLimiter."""
-        return self.plan_ms, self.stretch, self.most, self.left, self.again, self.hold, self.calm
+        batch = self.most, self.left, self.again
+        return (self.plan_ms, self.stretch) + batch + (self.hold, self.calm, self.patience, self.lowered)
 
     def gap_ms(self):
         """Return the shortest time between two requests."""
@@ -82,9 +90,16 @@ class RateLimiter:
         """Record that the request was answered or has failed. The gap to the next one begins now."""
         self.round_trip = self.hold.ms(now)
         if self.calm.passed(now):
+            self.lowered = self.stretch > 1
+            if not self.lowered:
+                self.patience = _CALM
             self.stretch = (self.stretch + 1) // 2
-            self.calm.start = now
+            self.calm = self.calm_timer(now)
         self.hold.start = now
+
+    def calm_timer(self, now):
+        """Return the Timer of how long no 429 has to come before the gap is halved."""
+        return Timer(now, min(self.patience * self.gap_ms(), _CALM_MS))
 
     def batch(self, sent, most):
         """Record that the server accepts `most` of `sent` reports in one request. If that is fewer, it is the limit for
@@ -100,8 +115,12 @@ class RateLimiter:
             self.again = _FEW
 
     def slow_down(self, now, retry_after_s):
-        """Handle a 429: double the gap, up to 16 times, and wait at least for `retry_after_s`, at most an hour."""
+        """Handle a 429: double the gap, up to 16 times, and wait at least for `retry_after_s`, at most an hour. If the
+        gap was halved too early, the next attempt is later."""
+        if self.lowered:
+            self.patience = min(2 * self.patience, _LAST)
+            self.lowered = False
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
-        self.calm.start = now
+        self.calm = self.calm_timer(now)
         self.hold = Timer(now, max(min(retry_after_s, _LONGEST_S) * 1000, self.gap_ms()))
         self.poll = Timer(now, self.poll_gap_ms())

@@ -116,7 +116,14 @@ class Bootstrap:
         if outcome == outcomes.RATE_LIMITED:
             return False
         if outcome == outcomes.OK:
-            await self.apply(dialect.descriptor(body))
+            found = dialect.descriptor(body)
+            if self.is_new(found):
+                catalog = found.catalog or await self.granular()
+                if not catalog:
+                    return False
+                if catalog != self.catalog:
+                    self.catalog = catalog
+            self.apply(found)
         elif outcome != outcomes.NOT_FOUND:
             raise LinkError(message)
         elif self.strict:
@@ -127,12 +134,12 @@ class Bootstrap:
         self.due = Timer(self.account.clock.ms(), _AGAIN_MS)
         return True
 
-    async def apply(self, found):
+    def is_new(self, found):
+        """Return whether the catalog of the descriptor `found` may differ from the present one."""
+        return not self.known or found.revisions != self.known or "" in found.revisions
+
+    def apply(self, found):
         account = self.account
-        if not self.known or found.revisions != self.known or "" in found.revisions:
-            catalog = found.catalog or await self.granular()
-            if catalog != self.catalog:
-                self.catalog = catalog
         if found.revisions != self.known:
             self.seen = None  # it was compared with the earlier descriptor
         self.known = found.revisions
@@ -151,6 +158,10 @@ class Bootstrap:
             )
 
     async def granular(self):
-        """Return the Catalog from its own endpoints, if the descriptor has none. LinkError."""
-        rows, _ = realer.commands(await self.http.read("commands"))
-        return Catalog(rows, realer.sensors(await self.http.read("sensors")))
+        """Return the Catalog from its own endpoints, if the descriptor has none; None if the rate limit allows no
+        request. LinkError."""
+        commands = await self.http.read("commands")
+        sensors = None if commands is None else await self.http.read("sensors")
+        if sensors is None:
+            return None
+        return Catalog(realer.commands(commands)[0], realer.sensors(sensors))

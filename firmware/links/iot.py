@@ -77,7 +77,10 @@ class Iot:
         tag = http.last_tag
         rows, desired = realer.commands(body)
         if rows != account.rows:
-            account.catalog = Catalog(rows, realer.sensors(await http.read("sensors")))
+            body = await http.read("sensors")
+            if body is None:
+                return None
+            account.catalog = Catalog(rows, realer.sensors(body))
             account.rows = rows
         http.tag = tag
         self.same = desired if tag else None

@@ -302,22 +302,42 @@ def test_retry_after_is_honoured_up_to_an_hour():
         assert limiter.report_wait_ms(START) >= wait_ms
 
 
-def test_ten_calm_minutes_halve_a_stretched_gap():
+def _calm(limiter, start_s, until_s):
+    """Send a request a second; yield the moments, in s from the first, at which the gap became shorter."""
+    for second in range(start_s, until_s):
+        gap_ms = limiter.gap_ms()
+        limiter.started(at(second * 1000), False)
+        limiter.finished(at(second * 1000))
+        if limiter.gap_ms() < gap_ms:
+            yield second - start_s
+
+
+def test_four_gaps_without_a_429_halve_a_stretched_gap():
     limiter = RateLimiter(10000, START)
-    for _ in range(2):
+    for _ in range(4):
         limiter.slow_down(START, 0)
-    seen = []
-    for minute in range(1, 31):
-        limiter.started(at(minute * 60000), True)
-        limiter.finished(at(minute * 60000))
-        seen.append(limiter.gap_ms())
-    assert seen == [20000] * 9 + [10000] * 10 + [5000] * 11
-    # Another 429 begins the count again.
-    for minute in (31, 40):
-        limiter.slow_down(at(minute * 60000), 0)
-    limiter.started(at(49 * 60000), False)
-    limiter.finished(at(49 * 60000))
-    assert limiter.gap_ms() == 20000
+    assert not list(_calm(limiter, 1, 60))
+    # Another 429 begins the count again, and a fifth one does not stretch the gap further.
+    limiter.slow_down(at(60000), 0)
+    assert list(_calm(limiter, 60, 1000)) == [320, 480, 560, 600]
+
+
+def test_a_gap_that_was_halved_too_early_is_halved_later_and_later_up_to_ten_minutes():
+    limiter = RateLimiter(10000, START)
+    now_s = 0
+    waits = []
+    for _ in range(7):
+        limiter.slow_down(at(now_s * 1000), 0)
+        assert limiter.gap_ms() == 10000
+        wait_s = next(_calm(limiter, now_s, now_s + 601))
+        waits.append(wait_s)
+        now_s += wait_s
+    assert waits == [40, 80, 160, 320, 600, 600, 600]
+    # A gap that lasted is forgotten, and so are those attempts.
+    list(_calm(limiter, now_s, now_s + 601))
+    now_s += 601
+    limiter.slow_down(at(now_s * 1000), 0)
+    assert list(_calm(limiter, now_s, now_s + 99)) == [40]
 
 
 def _grown(limiter):
@@ -389,10 +409,13 @@ def test_a_later_limiter_keeps_the_limits_of_the_server():
     later = RateLimiter(10000, at(1000), earlier.state())
     assert later.wait_ms(at(1000)) == later.poll_wait_ms(at(1000)) == 89000
     assert (later.gap_ms(), later.most) == (40000, 5)
-    # Ten minutes without a 429 count from the one that the earlier limiter met.
-    later.started(at(600000), False)
-    later.finished(at(600000))
+    # The time without a 429 counts from the one that the earlier limiter met.
+    later.started(at(160000), False)
+    later.finished(at(160000))
     assert (later.stretch, later.most) == (1, 5)
+    later.slow_down(at(160000), 0)
+    later = RateLimiter(10000, at(160000), later.state())
+    assert list(_calm(later, 160, 900)) == [320]
     for limiter in (earlier, later):
         assert _grown(limiter) == 3
 

@@ -113,13 +113,20 @@ async def test_a_conflict_is_never_resent_and_the_state_is_reported_again(device
 
 
 @pytest.mark.gate
-async def test_429_lengthens_the_interval_until_ten_minutes_without_one(device):
+async def test_429_lengthens_the_interval_for_a_while(device):
     await quiet(device)
     device.faults.add("commands status=429 times=3")
-    await asyncio.sleep(200)
-    assert device.app.link.http.limiter.gap_ms() >= 20_000
-    await device.until(lambda: device.app.link.http.limiter.gap_ms() == 5000, 7200)
+    limiter = device.app.link.http.limiter
+    await device.until(lambda: limiter.gap_ms() == 40_000, 200)
+    await device.until(lambda: limiter.gap_ms() == 5000, 400)
     assert device.online
+
+
+async def test_a_rate_limit_for_the_sensors_is_waited_out_with_an_open_link(device):
+    device.faults.add("sensors status=429 times=2")
+    await pump(device, 1, 120)
+    assert len(device.model.named("fault")) == 2
+    assert len(device.history.of("open")) == 1
 
 
 @pytest.mark.thorough

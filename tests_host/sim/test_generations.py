@@ -231,6 +231,17 @@ async def test_a_descriptor_without_a_catalog_uses_the_granular_endpoints(device
     assert len(_reads(device, "commands")) == len(_reads(device, "sensors")) == 1
 
 
+@newest
+@pytest.mark.parametrize("listed", ["commands", "sensors"])
+async def test_a_rate_limit_for_the_granular_endpoints_is_waited_out_with_an_open_link(device, listed):
+    _edit(device, "/bootstrap", lambda body: body.pop("commands"))
+    device.faults.add(f"{listed} status=429 times=2")
+    device.model.served.bootstrap = True
+    await device.until(lambda: device.online, 400)
+    assert len(device.model.named("fault")) == 2
+    assert len(device.history.of("open")) == 1
+
+
 @pytest.mark.gate
 @newest
 async def test_the_least_distance_of_the_descriptor_is_kept(device):
