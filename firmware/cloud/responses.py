@@ -41,16 +41,20 @@ def parse_response(what, response, large=None):
         start = bytes(response.body[:40]).strip()
         if start[:1] != b"<" and what[0] in "tl/":
             start = b""  # the body may contain a token
-        text += "%r %r instead of JSON; check cloud.base_url" % (response.kind[:40], start)
+        text += "%r %r instead of JSON" % (response.kind[:40], start)
+        if response.status < 500:  # else a proxy answers for a server that is down
+            text += "; check cloud.base_url"
     if found == outcomes.RETRY or (found == outcomes.OK and no_object):
         raise LinkError(text, response.retry_after_s)
     return found, body, text, response.retry_after_s
 
 
-def remedy(outcome):
-    """Return how to correct an outcome that ends the authorization, as a text for the log."""
-    # DROP too, because a server may answer 400 to a token request with wrong keys (RFC 6749, section 5.2).
-    if outcome < outcomes.PAYMENT_REQUIRED:
+def remedy(outcome, text):
+    """Return how to correct an outcome that ends the authorization, as a text for the log. `text`: that of the
+    response, see `parse_response`."""
+    # DROP too, because a server may answer 400 to a token request with wrong keys, or for a scope that the device must
+    # not have (RFC 6749, section 5.2).
+    if outcome < outcomes.PAYMENT_REQUIRED and "_scope" not in text:
         return "check cloud.client_id and client_secret"
     if outcome == outcomes.PAYMENT_REQUIRED:
         return "subscription inactive"

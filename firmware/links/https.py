@@ -184,7 +184,7 @@ class Https:
 
     def refused(self, outcome, message):
         """End the lease, and return the AuthError to raise."""
-        message += "; " + responses.remedy(outcome)
+        message += "; " + responses.remedy(outcome, message)
         self.account.token = None
         self.account.lease.end(message)
         return AuthError(message)

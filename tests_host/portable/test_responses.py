@@ -117,9 +117,10 @@ def error_text(what, body, kind=b"text/html; charset=utf-8", status=200):
 
 
 def test_a_page_in_place_of_json_is_an_error_with_type_beginning_and_remedy():
-    for what, status in (("token", 200), ("commands", 200), ("token", 503)):
+    for what, status in (("token", 200), ("commands", 200), ("commands", 302), ("token", 503)):
         text = error_text(what, "\n<!DOCTYPE html><html>\x07\u00e4" + "x" * 900, status=status)
-        assert "text/html" in text and "<!DOCTYPE html>" in text and "cloud.base_url" in text
+        assert "text/html" in text and "<!DOCTYPE html>" in text and "instead of JSON" in text
+        assert ("cloud.base_url" in text) == (status < 500), "a proxy answers for a server that is down"
         assert len(text) < 200 and "\x07" not in text and "\n" not in text
     assert "upstream down" in error_text("commands", "upstream down", b"text/plain", 502)
     # Of a redirection, or of a page without a word, there is only that it is none.
@@ -139,12 +140,13 @@ def test_a_refusal_names_what_has_to_be_corrected():
     for status, error, words in (
         (401, "invalid_client", "client_secret"),
         (400, "invalid_client", "client_secret"),  # RFC 6749, section 5.2, leaves it to the server
+        (400, "invalid_scope", "policy"),
         (402, "expired", "subscription"),
         (403, "forbidden", "device_id"),
         (404, "not_found", "device_id"),
     ):
-        outcome = responses.parse_response("token", Answer(status, '{"error":"%s"}' % error))[0]
-        assert words in responses.remedy(outcome), status
+        outcome, _, text, _ = responses.parse_response("token", Answer(status, '{"error":"%s"}' % error))
+        assert words in responses.remedy(outcome, text), (status, error)
 
 
 def test_a_possible_token_is_never_in_an_error_text():
