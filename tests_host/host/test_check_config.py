@@ -100,6 +100,9 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("cloud", "client_secret", "line\none-and-not-real", "it contains a tab, a line end or another"),
         ("cloud", "base_url", "https://api.therealer.com/iot/v1", "without a path: https://api.therealer.com"),
         ("cloud", "base_url", "api.therealer.com", "with https:// in front: https://api.therealer.com"),
+        ("cloud", "base_url", "http://api.therealer.com", "with https:// in front: https://api.therealer.com"),
+        ("cloud", "base_url", "https:/api.therealer.com", "with https:// in front: https://api.therealer.com"),
+        ("cloud", "base_url", "mqtts://broker:8883", "the address of the API"),
         ("cloud", "base_url", "https://me:pw@host", "without user, password and query"),
         ("sensors", "kind", "barometer", "other sensors are not read"),
         ("sensors", "kind", "DHT22", "; in lower case"),
@@ -114,6 +117,19 @@ def test_errors_name_path_found_and_allowed(device: Path) -> None:
         ("", "board", "ESP32", "; in lower case"),
         ("cloud", "ca_files", "certs/ca.der", "a list of 1..4, in square brackets"),
         ("cloud", "weather", "nice", "no such key"),
+        ("cloud", "ca_files", [], "a list of 1..4"),
+        ("cloud", "ssid", "bench", "no such key; it belongs in wifi.networks[]"),
+        ("cloud", "outputs", [], "no such key; it belongs at the top, beside wifi and cloud"),
+        ("", "client_secret", SECRET, "no such key; it belongs in cloud"),
+        ("", "relays", [], "no such key; outputs?"),
+        ("outputs", "name", "Heizung im Gästezimmer ä ö ü ß", "it has 35: letters such as ä"),
+        ("outputs", "schedule", [{"hour": 6, "value": "on"}], "; 1 for on, 0 for off"),
+        ("sensors", "offset_c", "0x10", "in decimal and without quotation marks: 16"),
+        ("buttons", "toggles", "pump", "but none with mode setpoint: 6 (pump)"),
+        ("time", "zone", "Europe/Berlin", "for Europe/Berlin: CET-1CEST,M3.5.0,M10.5.0/3"),
+        ("time", "zone", "berlin", "for berlin: CET-1CEST,M3.5.0,M10.5.0/3"),
+        ("time", "zone", "UTC", "for UTC: UTC0"),
+        ("time", "zone", "+05:30", "for that: <+05>-5:30"),
         ("cloud", "a.b", 1, "no such key"),
     ],
 )  # fmt: skip
@@ -149,6 +165,42 @@ def test_common_names_for_the_keys_of_a_network_are_understood(device: Path, pat
     device.write_text(json.dumps(config))
     (allowed,) = (allowed for _, where, _, allowed in problems_of(device) if where == path)
     assert allowed == f"no such key; {meant}"
+
+
+def allowed_at(device: Path, path: str, config: dict[str, Any]) -> str:
+    """What is said to be allowed at a path of which there is one problem."""
+    device.write_text(json.dumps(config))
+    (allowed,) = (allowed for _, where, _, allowed in problems_of(device) if where == path)
+    return allowed
+
+
+def test_a_key_that_is_missing_and_stands_there_in_another_spelling_is_named(device: Path) -> None:
+    config = json.loads(device.read_text())
+    config["sensors"][0]["Kind"] = config["sensors"][0].pop("kind")
+    assert allowed_at(device, "sensors[0].kind", config).endswith("; the key is kind, not Kind")
+
+
+def test_a_list_of_the_wrong_length_or_in_the_form_of_an_object_is_explained(device: Path) -> None:
+    config = json.loads(device.read_text())
+    device.write_text(json.dumps(config | {"wifi": {"networks": config["wifi"]["networks"] * 6}}))
+    assert ("wifi.networks", "a list of 6") in [(path, found) for _, path, found, _ in problems_of(device)]
+    outputs = {output["name"]: output for output in config["outputs"]}
+    assert allowed_at(device, "outputs", config | {"outputs": outputs}).endswith("leave out the names")
+
+
+def test_values_that_do_not_fit_others_are_named(device: Path) -> None:
+    config = json.loads(device.read_text())
+    config["time"]["zone"] = "UTC0"
+    config["outputs"][1]["schedule"] = [{"hour": 6, "value": 20}, {"hour": 7, "value": 99}]
+    allowed = allowed_at(device, "outputs[1].schedule", config)
+    assert allowed == "values of 5.0..35.0, but that of schedule[1] is 99"
+    config["outputs"][1]["schedule"] = [{"hour": 6, "value": "off"}]
+    assert allowed_at(device, "outputs[1].schedule[0].value", config).endswith("; a temperature")
+    del config["outputs"][1]["schedule"]
+    config["sensors"].append({"kind": "sht3x", "pin_port": "20", "sda": 21, "scl": 21})
+    assert allowed_at(device, "sensors[2].scl", config).endswith("not that of sensors[2], which needs two")
+    config["sensors"][2] = {"kind": "ds18b20", "pin_port": "20", "gpio": 21, "address": "28-0316a2f4cdff"}
+    assert "realer doctor shows" in allowed_at(device, "sensors[2].address", config)
 
 
 def test_contradictory_settings_are_warnings(device: Path) -> None:
@@ -260,6 +312,50 @@ def test_a_silence_shorter_than_two_requests_is_warned_of(
     assert not least or found[0][1].startswith(least)
 
 
+@pytest.mark.parametrize(
+    ("section", "change", "path", "allowed"),
+    [
+        ("outputs 1", {"name": "pump"}, "outputs[1].name", "could not tell it from outputs[0]"),
+        ("time", {"zone": "UTC+1"}, "time.zone", "<+01>-1, if it is 1 h ahead of UTC"),
+        ("wifi", {"networks": [{"ssid": "bench "}]}, "wifi.networks[0].ssid", "the same without it"),
+        ("wifi", {"networks": [{"ssid": "b\u200bench"}]}, "wifi.networks[0].ssid", "the same without it"),
+        ("outputs 0", {"pin_port": "7\u200b"}, "outputs[0].pin_port", "the same without it"),
+        ("cloud", {"client_secret": "********"}, "cloud.client_secret", "your own value"),
+        ("cloud", {"client_secret": "YOUR_SECRET_HERE"}, "cloud.client_secret", "your own value"),
+        ("cloud", {"client_secret": "<client_secret>"}, "cloud.client_secret", "your own value"),
+        ("cloud", {"client_secret": "\u2022" * 12}, "cloud.client_secret", "your own value"),
+    ],
+)
+def test_what_looks_right_and_is_not_is_warned_of(
+    device: Path, section: str, change: dict[str, Any], path: str, allowed: str
+) -> None:
+    config = json.loads(device.read_text())
+    device.write_text(json.dumps(config | {"buttons": []}))
+    ((where, what),) = warned(device, (section, change))
+    assert where == path and allowed in what
+
+
+def test_of_two_entries_of_a_schedule_at_one_time_the_first_is_warned_of(device: Path) -> None:
+    entries = [{"hour": 6, "value": 1}, {"hour": 7, "value": 0}, {"hour": 6, "minute": 0, "value": 0}]
+    ((path, allowed),) = warned(device, ("time", {"zone": "UTC0"}), ("outputs 0", {"schedule": entries}))
+    assert path == "outputs[0].schedule[0]" and "schedule[2] takes its place" in allowed
+
+
+@pytest.mark.parametrize("missing", ["wifi", "Wifi", "outputs"])
+def test_a_device_without_a_network_or_without_anything_to_do_is_warned_of(
+    device: Path, missing: str
+) -> None:
+    config = json.loads(device.read_text())
+    if missing == "outputs":
+        config.update(outputs=[], sensors=[], buttons=[])
+    else:
+        wifi = config.pop("wifi")
+        config |= {missing: wifi} if missing == "Wifi" else {}
+    device.write_text(json.dumps(config))
+    done = run(device)
+    assert done.returncode == 0 and f"warning: {missing.lower()}\n" in done.stdout
+
+
 def test_a_blank_around_a_secret_is_warned_of_and_not_shown(device: Path) -> None:
     ((path, allowed),) = warned(device, ("cloud", {"client_secret": SECRET + " "}))
     assert path == "cloud.client_secret" and SECRET not in allowed
@@ -334,7 +430,32 @@ def test_the_untouched_example_reports_missing_values(tmp_path: Path) -> None:
         ('{"divider_ohm": 10k}', "no unit"),
         ('{"period_s": 5 s}', "no unit"),
         ('{"min": .5}', "digits only"),
-        ('{"min": 0x10}', "digits only"),
+        ('{"min": 0x10}', "numbers are decimal, such as 16 for 0x10"),
+        ('{"min": 04}', "a leading zero: write 4 for 04"),
+        ('{"max_on_s": 1,000}', "1000 for 1,000"),
+        ('{"min": -Infinity}', "JSON has no such number"),
+        ('{"min": NaN}', "JSON has no such number"),
+        ('{"min": \u22125}', "a minus sign is -"),
+        ('{"device_id": <your id>}', "need double quotation marks"),
+        ('{"version": 1, -- one\n}', "comments"),
+        ('{"password": "a\\d"}', "a backslash in a text is written twice"),
+        ('{"name": "the "big" pump"}', 'Within a text it is written \\"'),
+        ('{"name: "pump"}', "is a quotation mark missing"),
+        ('{"version": 1,, "name": "a"}', "one comma too many"),
+        (
+            '{"a": {\n"b": [1}}',
+            ":2:8: not valid JSON: a comma is missing here: the [ of line 2 is still open",
+        ),
+        (
+            '{"outputs": [\n{"gpio": 4,\n{"gpio": 5}]}',
+            ":3:1: not valid JSON: a key in double quotes is missing here: the { of line 2",
+        ),
+        ('{"version": 1}}', "one closing bracket too many"),
+        (
+            '{"version": 1}\n{"version": 1}',
+            ":2:1: not valid JSON: text after the end: the file may hold one object only",
+        ),
+        ('{"name": "pum', "or was the file cut off?"),
         ('{"min": 1,5}', "a decimal point"),
         ('{"name" 1}', "a colon is missing here\n"),
         ('{"name" = 1}', "a colon stands between"),
@@ -348,8 +469,11 @@ def test_the_untouched_example_reports_missing_values(tmp_path: Path) -> None:
         ('{"name": "a\tb"}', "a tab"),
         ('{"name": "a\n"}', "a line ends within a text"),
         ('{"secret": "test-secret-not-real\n"}', "a line ends within a text"),
-        ("", ":1:1: not valid JSON: the file ends too early\n"),
-        ('{"version": 1', ":1:14: not valid JSON: the file ends too early\n"),
+        ("", ":1:1: not valid JSON: the file ends too early: it is empty\n"),
+        (
+            '{"a": {"b": "}",\n"c": 1}',
+            ":2:8: not valid JSON: the file ends too early: the { of line 1 is still open",
+        ),
         ("[" * 100_000, "JSON"),
         ("9" * 5_000, "JSON"),
     ],

@@ -1,7 +1,7 @@
 """`realer check_config [FILE]`: check a device's config.json on the host.
 
 The device's own parser and validator check it. The host adds what needs the files (whether the certificates are there
-and are certificates, whether others can read the secrets), explains the rules (`config_errors`) and warns
+and are certificates, whether others can read the secrets), explains (`config_errors`, `json_errors`) and warns
 (`config_warnings`). Exit status: 0 no error, 1 errors, 2 the file cannot be read as JSON.
 """
 
@@ -21,7 +21,7 @@ from firmware.core.config_text import NotJson, parse, place
 from firmware.core.setup_form import fields
 from tools import boards, common
 from tools.boards import Board
-from tools.cli import config_errors, config_warnings, roots
+from tools.cli import config_errors, config_warnings, json_errors, roots
 from tools.cli.config_warnings import doubts
 
 Problem = tuple[str, str, str, str]
@@ -76,7 +76,7 @@ def _read(path: Path) -> tuple[Any, list[Problem]]:
         ) from error
     except NotJson as error:
         what, at = error.args
-        words = config_errors.syntax(data, at, what)
+        words = json_errors.syntax(data, at, what)
         raise UnreadableError(path, _place(data, at), f"not valid JSON: {words}") from error
 
 
@@ -91,7 +91,12 @@ def validate(raw: Any, board: Board | None = None) -> tuple[dict[str, Any], list
     board = board or boards.of(raw)
     config, problems = device.validate(boards.with_numbers(raw, board), board.profile)
     return config, [
-        (level, where, found, config_errors.in_words(where, found, allowed, device.rules, raw, board))
+        (
+            level,
+            where,
+            config_errors.found_in_words(found, allowed, config_errors.at(raw, where)),
+            config_errors.in_words(where, found, allowed, device.rules, raw, board),
+        )
         for level, where, found, allowed in problems
     ]
 
@@ -128,7 +133,7 @@ def left_to_portal(raw: Any, problems: list[Problem]) -> list[Problem]:
     asked |= {f"cloud.{name}" for name, *_ in fields(raw)}
 
     def missing(path: str, found: str, allowed: str) -> bool:
-        return path in asked and (found in ("nothing", "a list") or allowed.startswith("your own value"))
+        return path in asked and (found in ("nothing", "a list of 0") or allowed.startswith("your own value"))
 
     return [
         ("warning", path, found, f"{allowed}; the setup portal asks for it")

@@ -1,7 +1,7 @@
 """Explains what is wrong with a configuration, from what the device reports and what the owner wrote.
 
-The device has no memory for such texts. Of the file they repeat only keys, words that the rules know, and addresses
-without credentials: anything else may be a secret.
+The device has no memory for such texts. Of the file they repeat only keys, words that the rules know, ports and names
+of outputs and sensors, and addresses without credentials: anything else may be a secret.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 from tools import boards
 from tools.boards import Board
+from tools.cli import time_zones
 
 Rules = Callable[[str], list[str]]
 
@@ -31,6 +31,18 @@ _KINDS = {
 }
 _LOW = '"active": "low"'
 _MEANT = {
+    "config": {
+        "ntp": "time",
+        "network": "wifi",
+        "wlan": "wifi",
+        "lights": "outputs",
+        "thermostats": "outputs",
+    }
+    | dict.fromkeys(("relays", "relay", "switches"), "outputs")
+    | {"realer": "cloud", "leds": "led", "ota": "update"},
+    "schedule": dict.fromkeys(("at", "time", "start", "from", "begin"), '"hour": 6, "minute": 30')
+    | dict.fromkeys(("set", "setpoint", "temperature", "state", "target"), "value")
+    | {"day": "days", "weekday": "days", "weekdays": "days"},
     "outputs": dict.fromkeys(("inverted", "invert", "inverse", "active_low", "low_active", "low_level"), _LOW)
     | {"active_high": '"active": "high"', "pin": "gpio", "port": "pin_port", "type": "mode", "label": "name"}
     | dict.fromkeys(("default", "initial", "default_state", "initial_state", "power_on", "on_boot"), "boot")
@@ -44,7 +56,7 @@ _MEANT = {
     "led": dict.fromkeys(("inverted", "invert", "active_low"), _LOW) | {"pin": "gpio"},
     "wifi": dict.fromkeys(("ssid", "password", "psk", "pass"), '"networks": [{"ssid": …, "password": …}]')
     | {key: f'"networks": [{{…, "{key}": …}}]' for key in ("bssid", "ip", "netmask", "gateway")},
-    "networks": dict.fromkeys(("psk", "pass", "key", "passphrase"), "password")
+    "networks": dict.fromkeys(("psk", "pass", "pwd", "wpa", "key", "secret", "passphrase"), "password")
     | dict.fromkeys(("address", "static_ip", "fixed_ip", "ip_address"), "ip")
     | {"name": "ssid"}
     | dict.fromkeys(("mask", "subnet", "subnet_mask"), "netmask")
@@ -56,43 +68,11 @@ _MEANT = {
 }
 """Section -> what people call a key -> what it is called here, or what to write instead."""
 _TAKEN = "none of "
-_SMART = "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2033\uff02\u00b4`"
-_INSTEAD = (
-    (r"(?i)(none|nil|undefined)\b", "JSON has null, in lower case"),
-    (r"(?i)(true|yes)\b", "JSON has true, in lower case"),
-    (r"(?i)(false|no)\b", "JSON has false, in lower case"),
-    (r"[^\W\d]", "keys and texts need double quotation marks, numbers have no unit"),
-    (r"[-+.\d]*;", "a comma stands between two items"),
-    (r"[-+.]?\d", "a number has digits only, a decimal point and no unit"),
-    ("=", "a colon stands between a key and its value"),
-    ("<", "this is a web page"),
-)
-"""What stands where JSON has something else -> what belongs there."""
 
 
-def syntax(data: bytes, at: int, words: str) -> str:
-    """What is wrong where the text of a file is no JSON. `words`: what the device says."""
-    text = data[at:].decode(errors="replace")
-    line = data[data.rfind(b"\n", 0, at) + 1 :].split(b"\n", 1)[0].decode(errors="replace")
-    if "within a text" in words:
-        if any(mark in line for mark in _SMART):
-            return f"{words}: typographic quotation marks do not end a text; use straight double ones"
-        if text[:1] == "\t":
-            return "a tab within a text; write it as \\t"
-        return 'a line ends within a text: is the closing quotation mark " missing?'
-    if text and text[0] in _SMART:
-        return f"{words}: these are typographic quotation marks; use straight double ones"
-    if text[:1] == "'":
-        return f"{words}: texts need double quotation marks, not single ones"
-    if text[:1] in ("/", "#"):
-        return f"{words} (JSON has no comments)"
-    if text and unicodedata.category(text[0])[0] in "ZC":
-        return f"an invisible character (U+{ord(text[0]):04X}), as in text copied from a web page; delete it"
-    if any(what in words for what in ("a value", "a key", "valid number")):
-        for pattern, right in _INSTEAD:
-            if re.match(pattern, text):
-                return f"{words}: {right}"
-    return words
+def found_in_words(found: str, allowed: str, value: Any) -> str:
+    """What the device says to have `found`; of a list that is too short or too long also its length."""
+    return f"a list of {len(value)}" if isinstance(value, list) and allowed.startswith("list ") else found
 
 
 def in_words(
@@ -106,13 +86,53 @@ def in_words(
         return f"{allowed}{_meant(path, rules)}"
     kind, size, _ = f"{allowed}  ".split(" ", 2)
     value = at(raw, path)
+    if hint := _of_others(path, allowed, raw, value):
+        return f"{allowed}{hint}"
     if kind in _KINDS and (size[:1].isdigit() or not size):
         words = _KINDS[kind].format(size.replace("|", " or "))
     elif re.fullmatch(r"\d+\.\.\d+", kind):
         words = f"a whole number, {allowed}"
     else:
         words = allowed.replace("|", ", ")
-    return words + _hint(key, kind, allowed, value)
+    return words + (_hint(key, kind, allowed, value) or _called(path, raw))
+
+
+def _of_others(path: str, allowed: str, raw: Any, value: Any) -> str:
+    """What more there is to say about a value that has to fit others, or nothing."""
+    parent = path.rpartition(".")[0]
+    if allowed.endswith(f" not that of {parent}"):
+        return ", which needs two"
+    if (what := re.match(r"a pin_port of (outputs|sensors)", allowed)) and isinstance(raw, dict):
+        items = [item for item in raw.get(what[1]) or () if isinstance(item, dict) and "pin_port" in item]
+        there = [
+            json.dumps(f"{item['pin_port']} ({item.get('name', 'unnamed')})", ensure_ascii=False)[1:-1]
+            for item in items
+            if what[1] == "sensors" or item.get("mode") != "setpoint"
+        ]
+        return f": {', '.join(there)}" if there else ""
+    if limits := re.fullmatch(r"values of (\S+)\.\.(\S+)", allowed):
+        for i, entry in enumerate(at(raw, path)):
+            if not float(limits[1]) <= entry["value"] <= float(limits[2]):
+                return f", but that of schedule[{i}] is {entry['value']}"
+    if (
+        ".schedule[" in path
+        and path.endswith(".value")
+        and (value in ("on", "off") or isinstance(value, bool))
+    ):
+        setpoint = at(raw, path.partition(".")[0] + ".mode") == "setpoint"
+        return "; a temperature" if setpoint else "; 1 for on, 0 for off"
+    return ""
+
+
+def _called(path: str, raw: Any) -> str:
+    """What the key that is missing at `path` is called there, or nothing."""
+    parent, _, key = path.rpartition(".")
+    item = at(raw, parent) if parent else raw
+    if isinstance(item, dict) and item.get(key) is None:
+        for other in item:
+            if other != key and other.lower().replace("-", "_").strip() == key:
+                return f"; the key is {key}, not {other}"
+    return ""
 
 
 def _of_chip(allowed: str, key: str, value: Any, board: Board) -> str:
@@ -161,7 +181,8 @@ def _hint(key: str, kind: str, allowed: str, value: Any) -> str:
     if isinstance(value, bool) and "off" in kind.split("|"):
         return f'; "{"on" if value else "off"}", in double quotation marks'
     if isinstance(value, dict) and kind == "list":
-        return "; put square brackets around the braces"
+        inner = value and all(isinstance(item, dict) for item in value.values())
+        return "; put square brackets around the braces" + (", and leave out the names" if inner else "")
     return ""
 
 
@@ -170,11 +191,19 @@ def _of_text(key: str, kind: str, allowed: str, value: str) -> str:
         return "; 64 characters are interpreted as the key itself, in hexadecimal digits"
     if "host[:port]" in allowed:
         return _address(kind, value)
+    if key == "zone":
+        return _zone(value)
+    if kind == "text" and len(value.encode(errors="replace")) > len(value) > 0:
+        return f"; it has {len(value.encode(errors='replace'))}: letters such as ä take 2 or more"
+    if kind == "id" and key == "address":
+        return "; hexadecimal digits alone, as realer doctor shows them"
     if kind.startswith("ip"):
         return "; an address, not a name"
     numeric = kind[:1].isdigit() or re.search(r"(^|\|)-?\d", kind)
     if (numeric and _number(value)) or (value in ("true", "false") and value in kind.split("|")):
         return "; without quotation marks"
+    if numeric and re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}", value):
+        return f"; in decimal and without quotation marks: {int(value, 16)}"
     if numeric and re.match(r"[-+]?\d", value):
         return "; only the number, with a decimal point, without unit and quotation marks"
     return "; other sensors are not read" if key == "kind" else ""
@@ -196,17 +225,30 @@ def _spelling(kind: str, value: Any) -> str:
 
 
 def _address(kind: str, value: str) -> str:
-    scheme, _, rest = value.rpartition("://")
-    host, slash, _ = rest.partition("/")
+    scheme, slashes, rest = re.fullmatch(r"(?s)(?:([a-zA-Z]*):(?!\d))?(/*)(.*)", value).groups()  # type: ignore[union-attr]
+    host = rest.partition("/")[0]
     if "@" in rest or "?" in rest:
         return "; without user, password and query"
-    if kind.startswith("https://") and scheme.lower() == "http":
+    if not re.fullmatch(r"[a-zA-Z0-9._-]+(:\d+)?", host):
         return ""
-    if kind.startswith("https://") and not scheme:
+    if not kind.startswith("https://"):
+        return f"; only the name: {host}" if slashes else f"; without a path: {host}" if host != rest else ""
+    if (scheme or "").lower() in ("mqtt", "mqtts", "ws", "wss"):
+        return "; the address of the API: which broker there is, the cloud says itself"
+    if scheme != "https" or slashes != "//":
         return f"; with https:// in front: https://{host}"
-    if scheme and not kind.startswith("https://"):
-        return f"; only the name: {host}"
-    return f"; without a path: {scheme}://{host}".replace(" ://", " ") if slash else ""
+    return f"; without a path: https://{host}" if host != rest else ""
+
+
+def _zone(value: str) -> str:
+    if shift := re.fullmatch(r"(?i)(?:utc|gmt)?\s*([-+])(\d\d?)(?::?(\d\d))?", value):
+        sign, hours, minutes = shift.groups()
+        east = f"{'-' if sign == '+' else ''}{int(hours)}" + (
+            f":{minutes}" if minutes not in (None, "00") else ""
+        )
+        return f"; for that: <{sign}{hours:0>2}>{east}"
+    rule = time_zones.rule(value)
+    return f"; for {value}: {rule}" if rule != value else ""
 
 
 def _number(text: str) -> bool:
@@ -249,4 +291,23 @@ def _meant(path: str, rules: Rules) -> str:
     if meant:
         return f"; write {meant}" if meant[0] == '"' else f"; {meant}?"
     near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.7)
-    return f"; {near[0]}?" if near else ""
+    if near:
+        return f"; {near[0]}?"
+    homes = _homes(rules, "config", "").get(key, ())
+    places = [f"in {home}" if home else "at the top, beside wifi and cloud" for home in homes]
+    return f"; it belongs {' or '.join(places)}" if 0 < len(places) < 3 else ""
+
+
+def _homes(rules: Rules, section: str, path: str) -> dict[str, list[str]]:
+    """Key -> paths of the objects that may have it."""
+    found: dict[str, list[str]] = {}
+    for line in rules(section):
+        key, *rule = line.split(" ")
+        extra = [more for word in rule[0].split("|") for more in rules(word)] if rule[0] != "object" else []
+        for name in {key, *(more.split(" ")[0] for more in extra)}:
+            found.setdefault(name, []).append(path)
+        if "object" in rule:
+            inner = f"{path and path + '.'}{key}{'[]' if rule[0] == 'list' else ''}"
+            for name, places in _homes(rules, key, inner).items():
+                found.setdefault(name, []).extend(places)
+    return {name: sorted(set(places)) for name, places in found.items()}

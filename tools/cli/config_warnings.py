@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ from tools.boards import Board
 Doubt = tuple[str, Any, str]
 """Path, value, what would make sense."""
 
+_PLACEHOLDER = re.compile(
+    r"(.)\1*|<.*>|your[-_ ].*|.*(replace|change)[-_ ]?me.*|((client|wi-?fi)[-_ ]?)?(secret|password)|todo.*",
+    re.IGNORECASE,
+)
 CLOUD_KINDS = ("thermistor", "ldr_sensor")
 """The kinds of sensors that the Realer cloud's documentation has."""
 _ASKED_S = 60
@@ -24,13 +29,12 @@ _HEATS = re.compile(r"heat|boil|oven|kiln|stove|radiator|heiz|ofen", re.IGNORECA
 
 def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     """All there are; none in a configuration with errors, of which nothing is left."""
-    if config.get("portal") and not config.get("lan") and config.get("wifi", 0) is None:
-        yield (
-            "portal",
-            "no wifi",
-            "wifi or lan: without them the network is assumed to be up, and the setup portal never opens",
-        )
     outputs = config.get("outputs", [])
+    if config.get("wifi", 0) is None and not config.get("lan"):
+        portal = ", and the setup portal never opens" if config.get("portal") else ""
+        yield "wifi", None, f"wifi or lan: without them the network is assumed to be up{portal}"
+    if config.get("outputs") == config.get("sensors") == []:
+        yield "outputs", outputs, "an output or a sensor: without them there is nothing to do"
     groups = [output["interlock"] for output in outputs]
     sensors = {sensor["pin_port"]: sensor for sensor in config.get("sensors", [])}
     for i, output in enumerate(outputs):
@@ -41,6 +45,15 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
             found += kind.doubts(output, sensor, sensor and kinds.sensor(sensor["kind"]).MEASURES)
         for key, allowed in found:
             yield f"outputs[{i}].{key}", output[key], allowed
+        for j, entry in enumerate(output.get("schedule", ())):
+            begins = [(other["days"], other["hour"], other["minute"]) for other in output["schedule"][j:]]
+            if begins[0] in begins[1:]:
+                later = j + 1 + begins[1:].index(begins[0])
+                yield (
+                    f"outputs[{i}].schedule[{j}]",
+                    entry,
+                    f"a time of its own: schedule[{later}] takes its place",
+                )
         for path, relay in kinds.relays(output).items():
             for key, allowed in pin(relay, board):
                 yield f"outputs[{i}]{path}.{key}", relay[key], allowed
@@ -50,9 +63,51 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
     lamp = (config.get("led") or {}).get("gpio")
     if board.kit and lamp == board.kit.ws2812:
         yield "led.gpio", lamp, "another pin: the LED there is a WS2812, which a level cannot switch"
-    for path, secret in _secrets(config):
-        if secret != secret.strip():
-            yield path, "a space at its beginning or end", "what the dashboard shows, without it"
+    yield from _names(outputs, config.get("sensors", []))
+    yield from _texts(config)
+    yield from _zone((config.get("time") or {}).get("zone", ""))
+
+
+def _names(*lists: list[dict[str, Any]]) -> Iterator[Doubt]:
+    """What is called like another one, which the log cannot tell apart."""
+    for section, items in zip(("outputs", "sensors"), lists, strict=True):
+        names = [item["name"] for item in items]
+        for i, name in enumerate(names):
+            if name != "unnamed" and name in names[:i]:
+                first = f"{section}[{names.index(name)}]"
+                yield (
+                    f"{section}[{i}].name",
+                    name,
+                    f"a name of its own: the log could not tell it from {first}",
+                )
+
+
+def _texts(config: dict[str, Any]) -> Iterator[Doubt]:
+    """What a person sees as right and a server, or the Wi-Fi, does not."""
+    networks = (config.get("wifi") or {}).get("networks", [])
+    secrets = {
+        f"wifi.networks[{i}].password": network["password"].reveal() for i, network in enumerate(networks)
+    }
+    secrets |= dict(_secrets(config))
+    texts = {f"wifi.networks[{i}].ssid": network["ssid"] for i, network in enumerate(networks)} | {
+        f"{section}[{i}].pin_port": str(item["pin_port"])
+        for section in ("outputs", "sensors")
+        for i, item in enumerate(config.get(section, []))
+    }
+    for path, text in (texts | secrets).items():
+        if text != text.strip():
+            yield path, "a space at its beginning or end", "the same without it, unless it belongs there"
+        elif any(unicodedata.category(letter) in ("Cf", "Zl", "Zp") for letter in text):
+            yield path, "an invisible character, as in text copied from a web page", "the same without it"
+    for path, secret in secrets.items():
+        if secret and _PLACEHOLDER.fullmatch(secret):
+            yield path, "what looks like a placeholder", "your own value"
+
+
+def _zone(rule: str) -> Iterator[Doubt]:
+    if east := re.fullmatch(r"(?i)(?:utc|gmt)\+?([1-9]\d?)", rule):
+        ahead = f"<+{east[1]:0>2}>-{east[1]}"
+        yield "time.zone", rule, f"{ahead}, if it is {east[1]} h ahead of UTC: such a rule counts westwards"
 
 
 def _silence(config: dict[str, Any]) -> Iterator[Doubt]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 
 def rule(name: str) -> str:
-    """The rule of a zone such as Europe/Berlin; `name` itself where it is none."""
-    if name in zoneinfo.available_timezones():
-        for folder in zoneinfo.TZPATH:
-            if found := _footer(Path(folder, name)):
-                return found
+    """The rule of a zone such as Europe/Berlin, or of a city such as Berlin; `name` itself where it is none."""
+    wanted = name.strip().lower().replace(" ", "_")
+    for zone in sorted(zoneinfo.available_timezones()):
+        if zone.lower() == wanted or ("/" in zone and zone.lower().rpartition("/")[2] == wanted):
+            for folder in zoneinfo.TZPATH:
+                if found := _footer(Path(folder, zone)):
+                    return found
     return name
 
 
