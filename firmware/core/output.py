@@ -55,6 +55,8 @@ class Output:
             return None
         if self.regulates:
             return self.goal()
+        if self.why == "max_on_s":
+            return 0.0
         return float(self.held if self.target is None else self.on and self.target > 0)
 
     def hold(self, value):

@@ -47,7 +47,9 @@ class PwmOutput(Output):
         self.demand(self.cfg["max"] if on else 0.0, True)
 
     def holding(self):
-        return self.percent() if self.cfg["safe"] == "hold" else None
+        if self.cfg["safe"] != "hold":
+            return None
+        return 0.0 if self.why == "max_on_s" else self.percent()
 
     def hold(self, value):
         if self.cfg["safe"] == "hold" and value is not None and 0 <= value <= 100:

@@ -35,19 +35,22 @@ class StallOutput(Output):
         super().__init__(cfg, on, now)
         self.log = log
         self.mark = None  # the reading that changes are compared with
-        self.still = Timer(now, cfg["stall_s"] * 1000)
+        self.still = Timer(now, cfg["stall_s"] * 1000)  # with the relay on, since `mark`
+        self.still_ms = 0
 
     def demand(self, target, manual_override=False):
         super().demand(target, manual_override)
-        if target is not None:
+        if target is not None and self.stalled:
             self.stalled = self.mark = None
 
     def level(self, reading, now, blocked):
         on = super().level(reading, now, blocked)
         cfg = self.cfg
         off = cfg.get("stall_action") == "off"
-        if not self.on or reading is None:
+        if reading is None or not (self.on or on or self.why == "min_off_s"):
             self.mark = None
+        elif not self.on:  # a pause after `max_on_s` does not count
+            self.still.start = now - self.still_ms
         elif self.mark is None:
             self.mark = reading
             self.still.start = now
@@ -61,6 +64,8 @@ class StallOutput(Output):
             self.stalled = "stalled"
             line = "%s: on for %d s, but the reading hardly changed; check sensor and relay"
             self.log("error", line % (self.name, cfg["stall_s"]))
+        if self.on:
+            self.still_ms = self.still.ms(now)
         if self.stalled and off:
             self.why = "stall_s"
             return False

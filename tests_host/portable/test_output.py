@@ -200,6 +200,20 @@ def test_hold_keeps_the_relay_state_and_not_the_demand():
     assert drive(out, 100) == (False, None)
 
 
+def test_hold_does_not_switch_on_again_what_max_on_s_turned_off():
+    for lapse in (5, 15):
+        out = output(SWITCH, safe="hold", max_on_s=10)
+        out.demand(1.0)
+        for second in range(30):
+            if second == lapse:
+                out.demand(None)
+            drive(out, second)
+        assert not out.on and out.holding() == 0
+        after = output(SWITCH, safe="hold", max_on_s=10)  # a power cut
+        after.hold(out.holding())
+        assert drive(after, 1) == (False, None)
+
+
 def test_limits_hold_in_the_safe_state():
     out = output(SWITCH, on=True, safe="on", max_on_s=10, min_off_s=5)
     assert drive(out, 9) == (True, None)

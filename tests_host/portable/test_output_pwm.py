@@ -109,6 +109,18 @@ def test_the_duty_cycle_of_hold_is_restored():
         assert after.output.holding() == 30
 
 
+def test_hold_does_not_switch_on_again_what_max_on_s_turned_off():
+    for lapse in (5, 15):
+        bench = Bench(safe="hold", max_on_s=10)
+        bench.output.demand(30.0)
+        bench.run(lapse)
+        bench.lease.end("refused")
+        assert bench.run(20) == 0 and bench.output.holding() == 0
+        after = Bench(safe="hold", max_on_s=10)  # a power cut
+        after.output.hold(bench.output.holding())
+        assert after.run(1) == 0
+
+
 def test_the_time_limits_apply_to_any_duty_cycle():
     bench = Bench(ramp_s=10.0, max_on_s=20)
     bench.output.demand(100.0)

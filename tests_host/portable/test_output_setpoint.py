@@ -96,6 +96,32 @@ def test_only_the_time_with_the_relay_on_and_a_sensor_that_reads_counts():
     assert heater.output.on and not heater.output.stalled
 
 
+def test_pauses_by_limits_and_new_setpoints_begin_nothing_anew():
+    for limits in (
+        {"max_on_s": 1800},
+        {"max_on_s": 1800, "min_off_s": 1800},
+        {"max_on_s": 600, "min_off_s": 180},
+    ):
+        heater = Heater(stall_action="off", **limits)
+        heater.run(3)
+        assert heater.output.stalled and heater.output.why == "stall_s", limits
+    heater = Heater(stall_action="off")
+    for setpoint in (21.0, 20.0, 22.0):
+        heater.run(0.5)
+        heater.output.demand(setpoint)
+    assert heater.logged == ["error"] and not heater.output.stalled
+    heater.run(1.1)
+    assert heater.logged == ["error"] * 2 and heater.output.stalled
+
+
+def test_the_time_of_a_pause_does_not_count():
+    heater = Heater(max_on_s=600, min_off_s=3000)
+    heater.run(5.5)
+    assert not heater.output.stalled, "55 minutes of heat in five and a half hours"
+    heater.run(2)
+    assert heater.output.stalled
+
+
 def test_four_days_survive_the_wrap():
     heater = Heater(stall_s=345600)
     heater.run(95)
