@@ -143,11 +143,16 @@ class Controller:
         for i, output in enumerate(self.outputs):
             cfg = output.cfg
             if cfg["safe"] != "hold":
-                # In an interlock group another output may have been on until now, so none is newly switched on.
-                on = cfg["safe"] == "on" and (output.on or cfg["interlock"] is None)
+                now = self.outbox.now
+                on = cfg["safe"] == "on"
+                if not output.on:
+                    # In an interlock group another output may have been on until now, so none is newly switched on.
+                    on = on and not (
+                        cfg["interlock"] or output.why or output.since.ms(now) < cfg["min_off_s"] * 1000
+                    )
                 try:
                     self.drive(i, on)
-                    output.switched(on, self.outbox.now)
+                    output.switched(on, now)
                 except DriverError:
                     output.fault = "stuck"
 

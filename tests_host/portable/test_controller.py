@@ -570,6 +570,25 @@ def test_force_safe_drives_every_output_to_its_safe_level():
     assert not device.relays[1], "whoever cannot decide cannot regulate"
 
 
+def test_force_safe_switches_nothing_on_that_a_limit_holds_off():
+    for limit in ({"min_off_s": 180}, {"max_on_s": 60}):
+        device = Device(pump=dict({"safe": "on"}, **limit))
+        device.tick(200)
+        device.receive_desired(desired_state(1, "1"))
+        device.tick(70)
+        if "min_off_s" in limit:
+            device.receive_desired(desired_state(1, "0", 2))
+            device.tick(10)
+        assert not device.relays[0]
+        device.controller.force_safe()
+        assert not device.relays[0], limit
+        device.safety.faults.add("network")
+        device.tick(10)
+        assert not device.relays[0], limit
+        device.tick(200)
+        assert device.relays[0] is ("min_off_s" in limit)
+
+
 def test_force_safe_continues_after_a_broken_pin():
     device = Device(pump={"safe": "on"}, heater={"safe": "on"})
     device.relays = [False, False]

@@ -65,15 +65,14 @@ class Invariants(Findings):
         """Rights follow the catalog, which a device reads a little earlier than it uses them."""
         self.started = 0.0  # before that nothing measured how long a stuck relay was on
         self.starting = True  # what drives the relays is being built
-        self.forced_safe = self._forced = True
+        self._forced = True
         self._broken: dict[str, float] = {}
 
     # relays
 
-    def forced(self, forced_safe: bool = False) -> None:
+    def forced(self) -> None:
         """The firmware forces the safe state, or the power is cut: relays fall whatever their least time is."""
         self._forced = True
-        self.forced_safe = forced_safe
 
     def stuck(self, gpio: int, stuck: bool) -> None:
         relay = self.relays[gpio]
@@ -100,9 +99,8 @@ class Invariants(Findings):
                 o.stuck or o.freed > now - 3 * self.tick_s for o in others
             )  # this one went off for the other
         )
-        # It is configured to be on with the power, or in the forced safe state, whatever was before.
+        # It is configured to be on with the power, whatever was before.
         excused = excused or (on and self.starting and cfg.get("boot") == "on")
-        excused = excused or (on and self.forced_safe and cfg["safe"] == "on")
         if held < least - self.tick_s and not excused:
             self.violated(f"{relay.name} {'on' if on else 'off'} after {held:.1f} s, least is {least}")
         if on and any(o.on for o in others):
@@ -176,7 +174,7 @@ class Invariants(Findings):
             pressed = relay.outranks or relay.pressed > self.contact
             if safe is not None and free and not pressed and not relay.stuck and relay.on != safe:
                 self.violated(f"{relay.name} is {'on' if relay.on else 'off'}, not in its safe state: {why}")
-        self.forced_safe = self._forced = False
+        self._forced = False
 
     def _at_any_time(self, relay: Relay) -> None:
         now, cfg = self.now(), relay.cfg

@@ -155,7 +155,7 @@ class Observer:
             receive_desired(desired, now)
 
         def forced() -> None:
-            invariants.forced(True)
+            invariants.forced()
             force_safe()
 
         def pressed(index: int, now: int, on: bool | None = None) -> None:
