@@ -18,6 +18,7 @@ and unloads it. `realer package --write` writes the pins that `boot.py` needs in
     adc_reads_mv    range in mV of the ADC's calibrated reading
     pulled_up pulled_down    GPIOs that an internal resistor pulls from reset until the program drives them
     glitching       GPIOs that the chip itself drives for some microseconds at power-up
+    pwm             how many outputs can have PWM, and with how many frequencies
     offset          address in flash at which an image begins
     image           name of the image at micropython.org, and of the folder of its page
     memory          whether the figures of `tools/virtual_board/memory.py` were measured on this chip

@@ -26,6 +26,7 @@ adc_linear_mv 150..2450
 adc_reads_mv 142..3134
 pulled_up 0|5|14|15
 pulled_down 2|4|12|13
+pwm 16 8
 offset 0x1000
 image ESP32_GENERIC
 memory measured

@@ -25,6 +25,7 @@ adc_linear_mv 150..2500
 adc_reads_mv 0..2600
 pulled_up 6|9
 pulled_down
+pwm 6 4
 offset 0x0
 image ESP32_GENERIC_C3
 memory unmeasured

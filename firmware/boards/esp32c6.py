@@ -24,6 +24,7 @@ adc_linear_mv 150..3300
 adc_reads_mv 0..3300
 pulled_up 6|9
 pulled_down
+pwm 6 4
 offset 0x0
 image ESP32_GENERIC_C6
 memory unmeasured

@@ -23,6 +23,7 @@ adc_linear_mv 150..2500
 adc_reads_mv 0..2600
 pulled_up 0|39
 pulled_down 45|46
+pwm 8 4
 offset 0x1000
 image ESP32_GENERIC_S2
 memory unmeasured

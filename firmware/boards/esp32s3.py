@@ -25,6 +25,7 @@ adc_reads_mv 0..3100
 pulled_up 0|39
 pulled_down 45|46
 glitching 18
+pwm 8 4
 offset 0x0
 image ESP32_GENERIC_S3
 memory unmeasured

@@ -14,14 +14,18 @@ def driver(gpio, active_high, frequency, on):
 
 
 class Pwm:
-    """`frequency`: in Hz. The constructor starts with 100 % if `on`, else with 0 %."""
+    """`frequency`: in Hz. The constructor starts with 100 % if `on`, else with 0 %. If the chip has no channel or timer
+    left for it, only `set` reports that, and tries again: one pin must not prevent the start."""
 
     def __init__(self, gpio, active_high, frequency, on):
         self.gpio = gpio
         self.high = active_high
-        self.duty = self.of(100.0 if on else 0.0)
-        pin = attempt(gpio, machine.Pin, gpio)
-        self.pwm = attempt(gpio, machine.PWM, pin, freq=frequency, duty_u16=self.duty)
+        self.frequency = frequency
+        self.pwm = self.duty = None
+        try:
+            self.set(100.0 if on else 0.0)
+        except DriverError:
+            pass
 
     def of(self, percent):
         """Return `percent`, a float of 0 to 100, as the port's 16-bit duty cycle, inverted if the output is active
@@ -33,9 +37,12 @@ class Pwm:
         """Set the duty cycle to `percent`, 0 to 100, or True for 100. DriverError if the chip reports one that differs
         by more than 1 %."""
         duty = self.of(100.0 if percent is True else percent)
-        if duty != self.duty:
+        if not self.pwm:
+            pin = attempt(self.gpio, machine.Pin, self.gpio)
+            self.pwm = attempt(self.gpio, machine.PWM, pin, freq=self.frequency, duty_u16=duty)
+        elif duty != self.duty:
             attempt(self.gpio, self.pwm.duty_u16, duty)
-            self.duty = duty
+        self.duty = duty
         if abs(self.pwm.duty_u16() - duty) > _NEAR:
             self.duty = None
             raise DriverError("GPIO %d: wrong duty cycle" % self.gpio)

@@ -292,6 +292,25 @@ def test_a_switch_that_heats_and_never_ends_is_warned_of(device: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("chip", "count", "frequencies", "warnings"),
+    [("esp32", 14, 8, 0), ("esp32", 14, 9, 1), ("esp32c3", 6, 4, 0), ("esp32c3", 7, 4, 1), ("esp32c3", 7, 5, 2),
+     ("esp32s3", 8, 1, 0), ("esp32s3", 9, 1, 1)],
+)  # fmt: skip
+def test_more_dimmers_than_the_chip_has_channels_for_are_warned_of(
+    device: Path, chip: str, count: int, frequencies: int, warnings: int
+) -> None:
+    pins = sorted(boards.chips()[chip].gpios("outputs"))[:count]
+    config = json.loads(device.read_text()) | {"board": chip, "sensors": [], "buttons": [], "led": None}
+    config["outputs"] = [
+        {"pin_port": str(n), "gpio": gpio, "mode": "pwm", "frequency": 1000 + n % frequencies}
+        for n, gpio in enumerate(pins)
+    ]
+    device.write_text(json.dumps(config))
+    problems = [problem for problem in problems_of(device) if problem[1] == "outputs"]
+    assert [level for level, *_ in problems] == ["warning"] * warnings
+
+
+@pytest.mark.parametrize(
     ("cloud", "silence_s", "least"),
     [
         ({}, 300, None),

@@ -443,6 +443,21 @@ def test_errors_of_an_i2c_bus_are_explained():
     assert "GPIO 6" not in refused(b.bus, "i2c", 24, 22)
 
 
+def test_a_dimmer_without_a_channel_is_a_fault_and_stops_no_start():
+    chip, b = board()
+    chip.channels = 2
+    dimmers = [b.bus("pwm_pin", gpio, gpio != 4, 1000, gpio == 2) for gpio in (2, 4, 5)]
+    assert chip.duties == {2: 65535, 4: 65535}
+    for percent, duty in ((50.0, 32768), (0.0, 0), (True, 65535)):
+        for dimmer in dimmers[:2]:
+            dimmer.set(percent)
+        assert chip.duties == {2: duty, 4: 65535 - duty}
+        assert "GPIO 5: out of PWM channels:2" in refused(dimmers[2].set, percent)
+    chip.channels = 3
+    dimmers[2].set(100.0)
+    assert chip.duties[5] == 65535
+
+
 def test_bounces_are_no_pulses():
     chip, b = board()
     now = [0]

@@ -29,6 +29,8 @@ class Chip:
         self.pulls = {}
         self.stuck = {}  # pads that the plant holds
         self.uv = {}
+        self.duties = {}  # by GPIO, of those with PWM
+        self.channels = 16  # for PWM
         self.handlers = {}  # gpio -> (handler of an interrupt, trigger)
         self.frame = b""  # of a DHT
         self.frames = []  # of a DHT, one after the other, before `frame`
@@ -117,6 +119,23 @@ class ADC:
         if self.gpio in ADC2 and self.chip.wifi_on:
             raise OSError(-263, "ESP_ERR_TIMEOUT")
         return min(max(self.chip.uv.get(self.gpio, 0), 142000), self.full_uv)
+
+
+class PWM:
+    """A channel of the LEDC, of which a chip has few."""
+
+    chip = None
+
+    def __init__(self, pin, freq, duty_u16):
+        self.gpio = pin.gpio
+        if self.gpio not in self.chip.duties and len(self.chip.duties) >= self.chip.channels:
+            raise ValueError("out of PWM channels:%d" % self.chip.channels)
+        self.duty_u16(duty_u16)
+
+    def duty_u16(self, duty=None):
+        if duty is not None:
+            self.chip.duties[self.gpio] = duty
+        return self.chip.duties[self.gpio]
 
 
 class WDT:
@@ -288,7 +307,7 @@ class SoftI2C:
 
 class Machine:
     PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-    Pin, ADC, WDT, RTC, SoftI2C = Pin, ADC, WDT, RTC, SoftI2C
+    Pin, ADC, PWM, WDT, RTC, SoftI2C = Pin, ADC, PWM, WDT, RTC, SoftI2C
 
     def __init__(self, chip):
         self._chip = chip
@@ -333,7 +352,7 @@ def install(every_pin=False):
     driven, not a classic ESP32."""
     chip = Chip()
     chip.every_pin = every_pin
-    for part in (Pin, ADC, WDT, RTC, WLAN, LAN, SoftI2C):
+    for part in (Pin, ADC, PWM, WDT, RTC, WLAN, LAN, SoftI2C):
         part.chip = chip
     sys.modules["machine"] = Machine(chip)
     sys.modules["network"] = Network(chip)

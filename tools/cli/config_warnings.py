@@ -57,6 +57,7 @@ def doubts(config: dict[str, Any], board: Board) -> Iterator[Doubt]:
         for path, relay in kinds.relays(output).items():
             for key, allowed in pin(relay, board):
                 yield f"outputs[{i}]{path}.{key}", relay[key], allowed
+    yield from _dimmers(outputs, board)
     if config.get("cloud", {}).get("api") != "thinger":
         yield from _unknown_kinds(config.get("sensors", []))
     yield from _silence(config)
@@ -123,6 +124,17 @@ def _silence(config: dict[str, Any]) -> Iterator[Doubt]:
             silence_s,
             f"{least_s} or more, {how}: one request that fails would lead to the safe state",
         )
+
+
+def _dimmers(outputs: list[dict[str, Any]], board: Board) -> Iterator[Doubt]:
+    """More of them than the chip has channels and timers for: the last ones stay faulty."""
+    frequencies = [output["frequency"] for output in outputs if "frequency" in output]
+    channels, timers = map(int, board.fact("pwm").split())
+    if len(frequencies) > channels:
+        yield "outputs", f"{len(frequencies)} with mode pwm", f"at most {channels} on an {board.name}"
+    if len(set(frequencies)) > timers:
+        wrong = f"{len(set(frequencies))} values of frequency"
+        yield "outputs", wrong, f"at most {timers} on an {board.name}"
 
 
 def _unknown_kinds(sensors: list[dict[str, Any]]) -> Iterator[Doubt]:
