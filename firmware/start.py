@@ -26,10 +26,11 @@ def start(board, log, store):
 
         asyncio.run(run_safe_mode(board, log, store, record, lambda: _local(board, log)))
     asked = record.pop("asked", None)
+    if asked == "factory_reset":
+        _forget(store)
     if asked:
+        # Only now: a factory reset that a power cut interrupts is begun again.
         store.save(BOOT_RECORD, record)
-        if asked == "factory_reset":
-            _forget(store)
     config = _config(log)
     if asked == "portal":
         asyncio.run(_portal(board, log, store, config))

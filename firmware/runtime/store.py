@@ -19,11 +19,11 @@ class Store:
         self.folder = folder
 
     def load(self, name):
-        """Return the record, an empty dict if there is none or it cannot be read."""
+        """Return the record, an empty dict if there is none or it cannot be read, as boot.py does."""
         try:
             with open(self.folder + name) as f:
-                return json.load(f)
-        except (OSError, ValueError):
+                return dict(json.load(f))
+        except (OSError, ValueError, TypeError):
             return {}
 
     def save(self, name, record):
