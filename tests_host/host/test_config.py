@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -290,6 +291,34 @@ def test_ctrl_c_writes_nothing(tmp_path: Path, key: str):
         terminal.types(key)
         assert terminal.ends() == 130
     assert "Traceback" not in terminal.output and not out.exists()
+
+
+@pytest.mark.parametrize("end", ["\x04", signal.SIGTERM], ids=["ctrl-d", "sigterm"])
+@pytest.mark.parametrize("words", ["Which board", "setup portal"], ids=["list", "yes-or-no"])
+def test_lists_and_yes_or_no_are_left_as_any_question_is(tmp_path: Path, end: str | int, words: str):
+    command = [sys.executable, "-m", "tools", "config", "--out", str(tmp_path / "config.json")]
+    with Terminal(command, cwd=ROOT) as terminal:
+        for asked in ("call this device", "Which board", "setup portal"):
+            terminal.expects(asked)
+            if asked == words:
+                break
+            terminal.types("\r")
+        terminal.types(end) if isinstance(end, str) else terminal.interrupts(end)
+        assert terminal.ends() == (130 if isinstance(end, str) else 143)
+    assert "Traceback" not in terminal.output and "Your answers are in" in terminal.output
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"wifi": []}, {"cloud": "x"}, {"outputs": {"a": 1}}, {"sensors": [None]}, {"wifi": {"networks": {}}}],
+)
+def test_a_configuration_that_no_question_could_mend_is_left_alone(tmp_path: Path, wrong: dict[str, Any]):
+    out = tmp_path / "config.json"
+    out.write_text(json.dumps(wrong))
+    with Terminal([sys.executable, "-m", "tools", "config", "--out", str(out)], cwd=ROOT) as terminal:
+        assert terminal.ends() == 1
+    assert f"{next(iter(wrong))}" in terminal.output and "Correct it in an editor" in terminal.output
+    assert "Traceback" not in terminal.output and json.loads(out.read_text()) == wrong
 
 
 def draft_of(out: Path) -> Path:

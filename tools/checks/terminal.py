@@ -56,9 +56,9 @@ class Terminal:
     def types(self, text: str) -> None:
         os.write(self._fd, text.encode())
 
-    def interrupts(self) -> None:
-        """What Ctrl-C does to a program that reads no keys."""
-        self._process.send_signal(signal.SIGINT)
+    def interrupts(self, number: int = signal.SIGINT) -> None:
+        """What Ctrl-C does to a program that reads no keys, or what another signal does."""
+        self._process.send_signal(number)
 
     def expects(self, words: str) -> None:
         """Wait for these words behind those waited for last."""

@@ -90,6 +90,7 @@ def interview(out: Path, bundle: Path | None = None) -> None:
         raise common.Failed("the questions need a terminal", "Take --answers FILE (see --help).")
     say = common.console()
     draft = check_config.load_object(out) if out.exists() else {}
+    _well_formed(draft, out)
     say.print(f"Every answer is checked at once. {prompts.HELP}")
     kept = out.with_name(f"{out.name}.draft")
 
@@ -116,6 +117,16 @@ def interview(out: Path, bundle: Path | None = None) -> None:
     _write(draft, out)
     hands.answers.forget()
     _tell(password, draft)
+
+
+def _well_formed(draft: Any, out: Path) -> None:
+    """Raise Failed if there is something in place of an object or a list of them, which no question could mend."""
+    for level, path, found, allowed in check_config.validate(draft)[1]:
+        of_objects = path.rpartition(".")[2] in ("outputs", "sensors", "buttons", "networks", "schedule")
+        a_list = not allowed.startswith("a list") or found.startswith(("a list", "nothing"))
+        if level == "error" and (allowed.startswith("an object") or (of_objects and not a_list)):
+            do = f"Correct it in an editor, and check it again: realer check_config {out}"
+            raise common.Failed(f"{out}: {path}: found {found}, allowed: {allowed}", do)
 
 
 def _errors(draft: Any) -> list[check_config.Problem]:

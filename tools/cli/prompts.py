@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import questionary
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
 
 from tools.cloud.site import write_private
@@ -29,14 +30,22 @@ class Back(Exception):
 
 
 def _answer(question: questionary.Question) -> Any:
-    """What the person at the terminal answers. Ctrl-C is a KeyboardInterrupt, Ctrl-B is Back."""
-    keys = KeyBindings()
+    """What the person at the terminal answers. Ctrl-C and a signal to end are a KeyboardInterrupt, Ctrl-D where nothing
+    is typed is an EOFError, Ctrl-B is Back."""
+    keys, app = KeyBindings(), question.application
 
     @keys.add(_BACK, eager=True)
     def _(event: Any) -> None:
         event.app.exit(exception=Back())
 
-    app = question.application
+    @keys.add("<sigint>", eager=True)  # a list and a yes or no of questionary ignore it, and Ctrl-D
+    def _(event: Any) -> None:
+        event.app.exit(exception=KeyboardInterrupt())
+
+    @keys.add("c-d", eager=True, filter=Condition(lambda: not app.current_buffer.text))
+    def _(event: Any) -> None:
+        event.app.exit(exception=EOFError())
+
     app.key_bindings = merge_key_bindings([app.key_bindings or KeyBindings(), keys])
     return question.unsafe_ask()
 
