@@ -16,6 +16,7 @@ import io
 import json
 import math
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -207,6 +208,13 @@ def command(*places: str) -> Callable[[str], list[str]]:
         return found
 
     return words
+
+
+def heap(text: str) -> str:
+    """The type of an option that takes the size of a heap, such as 4m."""
+    if not re.fullmatch(r"[1-9]\d*[kKmM]?", text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, allowed: a number of bytes, such as 400k or 4m")
+    return text
 
 
 PORT = number(0, 65535)

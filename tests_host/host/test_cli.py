@@ -273,6 +273,8 @@ def test_a_target_without_its_argument_prints_its_usage(target, words):
         ("cloud serve --port 65536", "--port: found '65536', allowed: whole numbers 0..65535"),
         ("demo --console 70000", "--console: found"),
         ("board --console -1", "--console: found"),
+        ("board --heap 1x", "--heap: found '1x', allowed: a number of bytes, such as 400k or 4m"),
+        ("demo --heap 4MB", "--heap: found"),
         ("board --time-scale nan", "--time-scale: found"),
         ("bundle --serve --out . --listen 99999", "--listen: found"),
         ("bundle 0 --out .", "NUMBER: found '0', allowed: whole numbers 1..999999"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests_host.support.cloudclient import Client, reading
+from tests_host.support.commands import realer
 from tests_host.support.mqttdevice import MqttDevice
 from tools.cli.cloud_command import main
 from tools.cloud import admin_client, show
@@ -193,6 +194,18 @@ async def test_a_second_site_keeps_its_connection_file(running):
     async with running.site:
         running.file.write_text(json.dumps({**running.site.addresses(), "pid": 1}))
     assert running.file.exists()
+
+
+@pytest.mark.parametrize("command", [["demo", "--no-open"], ["cloud", "serve"]])
+@pytest.mark.parametrize("content", ['{"version": 1}', "[]", "", "test"])
+def test_another_file_is_not_replaced_by_a_cloud(tmp_path, command, content):
+    file = tmp_path / "config.json"
+    file.write_text(content)
+    done = realer(*command, "--connection", file)
+    assert done.returncode == 1 and f"{file} is there and is no connection file" in done.stderr
+    assert file.read_text() == content
+    for words in (["--connection", file, "show"], ["show", "--connection", file, "--json"]):
+        assert realer("cloud", *words).returncode == 3
 
 
 def test_every_event_has_a_readable_line():

@@ -122,11 +122,9 @@ def _parser() -> argparse.ArgumentParser:
         "The simulated Realer cloud: run one, or control the one that runs here, such as the demo's.",
         epilog="Exit status: 0 done, 1 refused, 2 wrong usage, 3 no cloud is running here.",
     )
-    parser.add_argument(
-        "--connection", type=Path, default=admin_client.CONNECTION_FILE, help="connection file of the cloud"
-    )
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser.set_defaults(connection=admin_client.CONNECTION_FILE, json=False)
+    _add_common(parser)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Verb)
     serve = verbs.add_parser("serve", help="run a cloud here, with the demo device 12345")
     serve.add_argument("--port", type=common.PORT, default=0, help="HTTPS port (default: any free one)")
     serve.add_argument(
@@ -147,6 +145,24 @@ def _parser() -> argparse.ArgumentParser:
     _owner_verbs(verbs)
     _world_verbs(verbs)
     return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """What may stand in front of the verb, and behind it."""
+    parser.add_argument(
+        "--connection", type=Path, default=argparse.SUPPRESS, help="connection file of the cloud"
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print the result as JSON"
+    )
+
+
+class _Verb(argparse.ArgumentParser):
+    """The parser of a verb."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        _add_common(self)
 
 
 def _owner_verbs(verbs: Any) -> None:

@@ -57,7 +57,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tree", type=Path, default=ROOT, help="device tree to run; default: this one")
     parser.add_argument("--flash", type=Path, help="folder to keep as the board's flash; default: a new one")
     parser.add_argument("--bits", type=int, choices=(32, 64), help="word size of the interpreter")
-    parser.add_argument("--heap", help="a heap of that size, such as 4m, not a plain ESP32's")
+    parser.add_argument(
+        "--heap", type=common.heap, help="a heap of that size, such as 4m, not a plain ESP32's"
+    )
     parser.add_argument(
         "--console", type=common.PORT, default=0, help="TCP port of its serial port; default: any"
     )

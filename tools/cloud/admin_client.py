@@ -25,13 +25,23 @@ class Refused(Exception):
 def find(file: Path = CONNECTION_FILE) -> dict[str, Any]:
     """Addresses of the running cloud (see Site.addresses). Raises NoCloud."""
     try:
-        return json.loads(file.read_text())
+        found = json.loads(file.read_text())
     except (OSError, ValueError):
         raise NoCloud from None
+    if not isinstance(found, dict) or not found.keys() >= {"pid", "admin_port", "admin_key"}:
+        raise NoCloud
+    return found
 
 
 def only_one(file: Path = CONNECTION_FILE) -> None:
-    """Raises common.Failed where a cloud runs that is found by this file: its owner would play with the other one."""
+    """Raises common.Failed where a cloud runs that is found by this file: its owner would play with the other one. Also
+    where the file is something else, which the new cloud would replace, and remove at its end."""
+    try:
+        find(file)
+    except NoCloud:
+        if file.exists():
+            do = "Name another one, or remove it: a cloud writes there how it is reached, and removes it at its end."
+            raise common.Failed(f"{file} is there and is no connection file", do) from None
     with contextlib.suppress(NoCloud):
         call("counters", file)
         raise common.Failed(
