@@ -9,21 +9,23 @@ _FULL = 65535
 _NEAR = 700  # about 1 %, because the chip rounds to its resolution
 
 
-def driver(gpio, active_high, frequency, on):
-    return Pwm(gpio, active_high, frequency, on)
+def driver(gpio, active_high, frequency, most, on):
+    return Pwm(gpio, active_high, frequency, most, on)
 
 
 class Pwm:
-    """`frequency`: in Hz. The constructor starts with 100 % if `on`, else with 0 %. If the chip has no channel or timer
-    left for it, only `set` reports that, and tries again: one pin must not prevent the start."""
+    """`frequency`: in Hz. `most`: percent that `on` means. The constructor starts with that if `on`, else with 0 %. If
+    the chip has no channel or timer left for it, only `set` reports that, and tries again: one pin must not prevent the
+    start."""
 
-    def __init__(self, gpio, active_high, frequency, on):
+    def __init__(self, gpio, active_high, frequency, most, on):
         self.gpio = gpio
         self.high = active_high
         self.frequency = frequency
+        self.most = most
         self.pwm = self.duty = None
         try:
-            self.set(100.0 if on else 0.0)
+            self.set(on)
         except DriverError:
             pass
 
@@ -34,9 +36,9 @@ class Pwm:
         return duty if self.high else _FULL - duty
 
     def set(self, percent):
-        """Set the duty cycle to `percent`, 0 to 100, or True for 100. DriverError if the chip reports one that differs
-        by more than 1 %."""
-        duty = self.of(100.0 if percent is True else percent)
+        """Set the duty cycle to `percent`, 0 to 100, or True for `most`. DriverError if the chip reports one that
+        differs by more than 1 %."""
+        duty = self.of(self.most if percent is True else percent)
         if not self.pwm:
             pin = attempt(self.gpio, machine.Pin, self.gpio)
             self.pwm = attempt(self.gpio, machine.PWM, pin, freq=self.frequency, duty_u16=duty)

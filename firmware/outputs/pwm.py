@@ -22,7 +22,7 @@ frequency 10..40000 =1000
 
 
 def driver(cfg, board, on, now, log):
-    pin = board.bus("pwm_pin", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], on)
+    pin = board.bus("pwm_pin", cfg["gpio"], cfg["active"] == "high", cfg["frequency"], cfg["max"], on)
     return pin, PwmOutput(cfg, on, now)
 
 
@@ -30,7 +30,7 @@ class PwmOutput(Output):
     """`on`: the duty cycle in percent. `settled`: it is the required one. `reported`: the last settled one."""
 
     def __init__(self, cfg, on, now):
-        super().__init__(cfg, 100.0 if on else 0.0, now)
+        super().__init__(cfg, cfg["max"] if on else 0.0, now)
         self.settled = False
         self.reported = self.on
         self.moved = Timer(now)

@@ -443,12 +443,22 @@ def test_errors_of_an_i2c_bus_are_explained():
     assert "GPIO 6" not in refused(b.bus, "i2c", 24, 22)
 
 
+def test_a_dimmer_that_is_on_is_at_its_most():
+    for most in (60.0, 100.0):
+        chip, b = board()
+        dimmer = b.bus("pwm_pin", 2, True, 1000, most, True)
+        assert chip.duties == {2: round(most * 65535 / 100)}
+        dimmer.set(20.0)
+        dimmer.set(True)
+        assert chip.duties == {2: round(most * 65535 / 100)}
+
+
 def test_a_dimmer_without_a_channel_is_a_fault_and_stops_no_start():
     chip, b = board()
     chip.channels = 2
-    dimmers = [b.bus("pwm_pin", gpio, gpio != 4, 1000, gpio == 2) for gpio in (2, 4, 5)]
-    assert chip.duties == {2: 65535, 4: 65535}
-    for percent, duty in ((50.0, 32768), (0.0, 0), (True, 65535)):
+    dimmers = [b.bus("pwm_pin", gpio, gpio != 4, 1000, 60.0, gpio == 2) for gpio in (2, 4, 5)]
+    assert chip.duties == {2: 39321, 4: 65535}
+    for percent, duty in ((50.0, 32768), (0.0, 0), (100.0, 65535), (True, 39321), (False, 0)):
         for dimmer in dimmers[:2]:
             dimmer.set(percent)
         assert chip.duties == {2: duty, 4: 65535 - duty}

@@ -50,8 +50,8 @@ class SimBoard:
         self.plant.listeners[gpio] = found.come
         return found
 
-    def _pwm_pin(self, gpio: int, active_high: bool, frequency: int, on: bool) -> _Pwm:
-        return _Pwm(self.plant, gpio, on)
+    def _pwm_pin(self, gpio: int, active_high: bool, frequency: int, most: float, on: bool) -> _Pwm:
+        return _Pwm(self.plant, gpio, most, on)
 
     def _i2c(self, sda: int, scl: int) -> _I2c:
         return _I2c(self.plant, sda, scl, lambda: self._wall() * 1000)
@@ -155,14 +155,16 @@ class _I2c:
 
 
 class _Pwm:
-    def __init__(self, plant: Plant, gpio: int, on: bool) -> None:
-        self._plant, self._gpio = plant, gpio
+    def __init__(self, plant: Plant, gpio: int, most: float, on: bool) -> None:
+        self._plant, self._gpio, self._most = plant, gpio, most
         self.set(on)
 
     def set(self, percent: float) -> None:
         if self._gpio in self._plant.dead:
             raise DriverError(f"GPIO {self._gpio} has a wrong duty cycle")
-        self._plant.duties[self._gpio] = 100.0 if isinstance(percent, bool) and percent else float(percent)
+        self._plant.duties[self._gpio] = (
+            self._most if isinstance(percent, bool) and percent else float(percent)
+        )
 
 
 class _Pulses:
