@@ -42,6 +42,9 @@ class Ladder:
             network.short = Timer(now, _STEADY_MS)
             step = memory_step(net.memory_failures, fresh > 1, network.clock.uptime_s())
             self.take(step, "memory was short %d times in a row" % net.memory_failures)
+        elif network.stranded():
+            network.alone.start = now
+            self.take("join", "the cloud was not reached for ten minutes")
         elif net.unanswered and self.control:
             await self.query(now)
         broken = self.control and network.interface.broken
@@ -77,13 +80,16 @@ class Ladder:
         """Log and carry out `step`, None for none. DriverError."""
         if not step or (self.reset if step == "reset" else not self.control):
             return
+        network = self.network
         action = _ACTIONS[step]
         if "%" in action:
-            action %= self.network.interface.what
-        self.network.log("warning", "%s: %s" % (why, action))
+            action %= network.interface.what
+        network.log("warning", "%s: %s" % (why, action))
         if step == "join":
+            # Another network, if there are several: this one may be a dead end.
+            network.joined = (network.joined + 1) % len(network.networks)
             self.control.disconnect()
         elif step == "interface":
             self.control.restart()
         else:
-            self.reset = Timer(self.network.clock.ms(), _LATER_MS)
+            self.reset = Timer(network.clock.ms(), _LATER_MS)

@@ -13,6 +13,7 @@ _STEP_MS = const(500)
 _AGAIN_MS = const(30000)  # time until the next time query because of a certificate, or after a lack of memory
 _ROOM = const(13000)
 """Free bytes of Python heap without which a clock that is set is not checked. The query takes two thirds of them."""
+_ALONE_MS = const(600000)  # time without the cloud until another network is tried
 _UNANSWERED = const(2)
 _LACKS = const(6)
 
@@ -36,7 +37,8 @@ class NetworkLoop:
         self.net = net
         self.board = board
         self.joining = None  # a WifiJoining or LanJoining, while there is no connection
-        self.joined = -1  # the network of the last connection
+        self.joined = -1  # the network of the last connection, or the one to try first
+        self.alone = Timer(clock.ms(), _ALONE_MS)
         self.sync = Timer(clock.ms())
         self.backoff = Backoff(2000, 60000)
         self.up = interface is None
@@ -72,7 +74,14 @@ class NetworkLoop:
 
     def silent(self):
         """Return whether there is evidence for the escalation ladder other than a lack of memory."""
-        return self.net.unanswered >= _UNANSWERED or self.interface.broken
+        return self.net.unanswered >= _UNANSWERED or self.interface.broken or self.stranded()
+
+    def stranded(self):
+        """Return whether the present network has not led to the cloud for ten minutes, and there are others."""
+        loop = self.cloud_loop
+        if not self.up or loop.online or loop.paused or loop.refusals.failures:
+            self.alone.start = self.clock.ms()
+        return len(self.networks) > 1 and self.alone.passed(self.clock.ms())
 
     async def escalate(self):
         """Load the escalation ladder (runtime.ladder) and take its next step, if one is due. DriverError."""

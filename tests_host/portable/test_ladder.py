@@ -22,6 +22,9 @@ class Network:
     def uptime_s(self):
         return 3600
 
+    def stranded(self):
+        return False
+
     def log(self, *line):
         pass
 

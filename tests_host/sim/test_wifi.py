@@ -78,6 +78,52 @@ async def test_each_network_has_its_own_address(device):
     assert device.radio.joined.ssid == "cellar" and device.radio.fixed is None
 
 
+def _two(config):
+    config["wifi"]["networks"].append({"ssid": "cellar", "password": WIFI_PASSWORD})
+
+
+def _dead_end(device, answers):
+    """From now on the network "bench" leads nowhere; only its access point may answer."""
+    net = device.net
+
+    def dialing(host):
+        net.away = net.silent = device.radio.connected() and device.radio.joined.ssid == "bench"
+        net.silent = net.silent and not answers
+        net.dns_mode = "silent" if net.away else ""
+
+    net.on_dial = dialing
+    net.cut()
+
+
+@pytest.mark.config(edit=_two)
+@pytest.mark.parametrize("answers", [False, True], ids=["nothing answers", "the access point answers"])
+async def test_where_a_network_leads_nowhere_another_one_is_joined(device, answers):
+    await device.until(lambda: device.online, 60)
+    assert device.radio.joined.ssid == "bench"
+    device.radio.air["cellar"] = WIFI_PASSWORD
+    _dead_end(device, answers)
+    await device.until(lambda: device.online and device.radio.joined.ssid == "cellar", 900)
+    await asyncio.sleep(7200)
+    assert device.online and device.board.resets == 0
+    assert device.radio.joins == ["bench", "cellar"], "where the cloud is reached the device stays"
+
+
+@pytest.mark.config(edit=_two)
+async def test_a_cloud_that_is_down_or_refuses_leads_to_one_more_network_at_most_every_ten_minutes(device):
+    device.radio.air["cellar"] = WIFI_PASSWORD
+    await device.until(lambda: device.online, 60)
+    device.faults.add("any status=403")
+    await asyncio.sleep(3600)
+    assert device.radio.joins == ["bench"], "a refusal came from the cloud"
+    device.faults.clear()
+    await device.until(lambda: device.online, 1800)
+    device.faults.add("any status=503")
+    await asyncio.sleep(3600)
+    assert 3 <= len(device.radio.joins) <= 7 and device.board.resets == 0
+    device.faults.clear()
+    await device.until(lambda: device.online, 300)
+
+
 @pytest.mark.parametrize("outage_s", [20, 45, 90, 300, 900])
 async def test_wifi_is_joined_within_a_minute_after_an_outage(device, outage_s):
     await device.until(lambda: device.online, 60)
