@@ -210,6 +210,15 @@ def command(*places: str) -> Callable[[str], list[str]]:
     return words
 
 
+def keep_others(out: Path, begins: str) -> None:
+    """Raise Failed if the file to write is there and is another one than a former run would have written, which begins
+    so, or if it cannot be written at all."""
+    if not out.parent.is_dir():
+        raise Failed(f"{out.parent} is no folder", "Name a file in one that is there.")
+    if out.is_dir() or (out.exists() and out.read_bytes()[: len(begins)] not in (b"", begins.encode())):
+        raise Failed(f"{out} is there and is something else", "Name another file, or move that one away.")
+
+
 def heap(text: str) -> str:
     """The type of an option that takes the size of a heap, such as 4m."""
     if not re.fullmatch(r"[1-9]\d*[kKmM]?", text):

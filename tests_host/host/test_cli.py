@@ -107,6 +107,23 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
+@pytest.mark.parametrize(
+    "line", ["labels {} --out {}/config.json", "doctor --report {}/config.json --port {}/none"]
+)
+def test_no_page_or_report_replaces_another_file(line, tmp_path, capsys):
+    (tmp_path / "config.json").write_text("test-secret-not-real")
+    (tmp_path / "boards.json").write_text("[]")
+    assert main(line.replace("{}", str(tmp_path)).split()) == 1
+    assert f"{tmp_path / 'config.json'} is there and is something else" in capsys.readouterr().err
+    assert (tmp_path / "config.json").read_text() == "test-secret-not-real"
+
+
+def test_a_page_of_before_is_replaced(tmp_path):
+    (tmp_path / "boards.json").write_text("[]")
+    assert [main(["labels", str(tmp_path)]) for _ in range(2)] == [0, 0]
+    assert main(["labels", str(tmp_path), "--out", str(tmp_path / "none/labels.html")]) == 1
+
+
 @pytest.mark.parametrize("closing", [">/dev/full", ">&-", ">&- 2>&-"])
 def test_a_full_disk_and_closed_streams_leave_no_traceback(closing):
     script = f'"{sys.executable}" -m tools --help {closing}'

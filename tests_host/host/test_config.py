@@ -738,6 +738,18 @@ def test_a_cloud_with_another_certificate_gets_no_keys(authority: Authority, tmp
         assert server.requests == 0
 
 
+def test_another_configuration_is_set_aside_and_the_same_is_not(authority: Authority, tmp_path: Path):
+    (tmp_path / "base").mkdir()
+    base, out = tmp_path / "base/base.json", tmp_path / "config.json"
+    base.write_text(json.dumps(complete(tmp_path / "base", authority)))
+    out.write_text("my own keys")
+    for _ in range(2):
+        assert run("--answers", base, "--out", out).returncode == 0
+    kept = {path.name: path for path in tmp_path.glob("config.json.*")}
+    assert list(kept) == ["config.json.1"] and kept["config.json.1"].read_text() == "my own keys"
+    assert kept["config.json.1"].stat().st_mode & 0o777 == 0o600
+
+
 def test_answers_from_a_file_are_checked_and_written(authority: Authority, tmp_path: Path):
     answers, out = tmp_path / "answers.json", tmp_path / "made" / "config.json"
     config = complete(tmp_path, authority)

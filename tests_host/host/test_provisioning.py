@@ -224,6 +224,14 @@ def _noting(codes, make):
     return made
 
 
+@pytest.mark.parametrize("content", ["", "[", "{}", "5", '[{"device": "1"}]', "[1]", "\xff"])
+def test_a_list_of_boards_that_is_none(tmp_path, content):
+    (tmp_path / "boards.json").write_text(content, encoding="latin-1")
+    with pytest.raises(Failed) as failed:
+        board_list.read(tmp_path)
+    assert failed.value.what == f"{tmp_path / 'boards.json'}: this is no list of boards, or part of one"
+
+
 def test_a_name_is_no_html_and_as_long_as_the_board_makes_it():
     config = {"name": "<b>Ümläut & long name of 32 chars", "portal": {"password": "pass-not-real"}}
     label = labels._label(board_list.Listed("1", "240ac400abcd"), config)

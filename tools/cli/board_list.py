@@ -58,10 +58,13 @@ def read(folder: Path) -> list[Listed]:
     """The boards of a folder, in the order of the table. Raises Failed."""
     try:
         found = json.loads((folder / INDEX).read_text())
+        if isinstance(found, dict):
+            raise ValueError  # of which the loop would see the keys
         return [Listed(str(row["device"]), str(row["mac"]), str(row["group"])) for row in found]
     except (OSError, ValueError, LookupError, TypeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is no list of boards, or part of one"
         raise common.Failed(
-            f"{folder / INDEX}: {getattr(error, 'strerror', None) or error}",
+            f"{folder / INDEX}: {reason}",
             "Write the folder with: realer config --answers base.json --boards boards.csv --out boards",
         ) from None
 

@@ -7,12 +7,15 @@ a setup portal, once, when it is drawn.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import csv
 import io
+import itertools
 import json
 import re
 import secrets
+import shutil
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -77,6 +80,7 @@ def main(argv: list[str] | None = None) -> int:
         password = _drawn(shared)
         _warn(_checked(shared, str(options.answers)))
         _copy_certificates(shared, options.answers.parent, out.parent)
+        _set_aside(out, shared)
         _write(shared, out)
         _tell(password, shared)
     else:
@@ -179,6 +183,20 @@ def _warn(lines: Iterable[tuple[str, str]]) -> None:
         places.setdefault(line, []).append(place)
     for line, (first, *others) in places.items():
         print(f"{first}{f' and {len(others)} more' if others else ''}: {line}")
+
+
+def _set_aside(out: Path, draft: Any) -> None:
+    """Keep another configuration that is there: its keys may be nowhere else."""
+    if not out.is_file():
+        return
+    with contextlib.suppress(check_config.UnreadableError):
+        if check_config.load(out) == draft:
+            return
+    names = (out.with_name(f"{out.name}.{number}") for number in itertools.count(1))
+    kept = next(name for name in names if not name.exists())
+    shutil.copy2(out, kept)
+    kept.chmod(0o600)
+    print(f"what {out} was before is in {kept}")
 
 
 def _write(draft: Any, out: Path) -> None:

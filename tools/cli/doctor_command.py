@@ -97,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
     ports.add_port(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write it to FILE, for a bug report")
     options = parser.parse_args(argv)
+    if options.report:
+        common.keep_others(options.report, "realer ")
     port = ports.choose(options.port)
     console = common.console()
     console.print(f"asking the board at {port}; this may take a minute")

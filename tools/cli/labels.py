@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     known = board_list.read(options.folder)
     labels = [_label(board, check_config.load_object(board.config(options.folder))) for board in known]
     out = options.out or options.folder / "labels.html"
+    common.keep_others(out, _PAGE[:15])
     width, height = options.size
     write_private(out, _PAGE.format(width=width, height=height, labels="\n".join(labels)))
     print(f"written: {out} (only you can read it), {common.count(len(labels), 'label')}")
