@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests_host.support.commands import realer
 from tools.cli import update_bundle
 from tools.cloud.certs import TestCA
 from tools.common import Failed
@@ -69,6 +70,13 @@ async def test_bundles_are_served_with_ranges_over_tls(tmp_path):
     async with update_bundle.serving(tmp_path / "served", authority.leaf()) as port:
         assert await asyncio.to_thread(ask, port, Range="bytes=10-19") == (206, bytes(range(10, 20)))
         assert await asyncio.to_thread(ask, port) == (200, bytes(range(100)))
+
+
+def test_a_certificate_that_is_none_is_named(tmp_path):
+    (tmp_path / "text.pem").write_text("no certificate")
+    for name, reason in (("none.pem", "No such file"), (".", "Is a directory"), ("text.pem", "[SSL]")):
+        done = realer("bundle", "--serve", "--out", tmp_path, "--certificate", tmp_path / name)
+        assert done.returncode == 1 and f"error: {tmp_path / name}: {reason}" in done.stderr
 
 
 @pytest.mark.gate

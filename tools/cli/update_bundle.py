@@ -155,20 +155,22 @@ def _serve(folder: Path, port: int, certificate: Path | None) -> int:
         raise common.Failed(
             f"{folder} is not there", "Make a bundle first: realer bundle 7 --out served/firmware"
         )
+    context = _context(certificate) if certificate else TestCA(CERTS, USUAL).leaf()
     try:
-        if certificate is None:
-            context = TestCA(CERTS, USUAL).leaf()
-        else:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
         asyncio.run(_serving(folder, port, context, certificate is None))
-    except (ssl.SSLError, FileNotFoundError) as error:
-        raise common.Failed(
-            f"{certificate}: {error}", "Certificates and private key belong in one PEM file."
-        ) from None
     except OSError as error:
         raise ports.taken(port, error) from None
     return 0
+
+
+def _context(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate)
+    except OSError as error:
+        do = "Certificates and private key belong in one PEM file."
+        raise common.Failed(f"{certificate}: {error.strerror or error}", do) from None
+    return context
 
 
 async def _serving(folder: Path, port: int, context: ssl.SSLContext, simulated: bool) -> None:
