@@ -58,10 +58,11 @@ def _address(kind, data):
     head = kind[:-11].encode()  # the part before host[:port]: https:// or nothing
     rest = data[len(head) :]
     host, colon, port = rest.partition(b":")
-    bytewise = [part.isdigit() and int(part) < 256 for part in host.split(b".")]
+    labels = host.split(b".")
+    bytewise = [part.isdigit() and int(part) < 256 for part in labels]
     if (
         head + rest == data
-        and host
+        and min(labels)
         and not host.lower().strip(_NAME + b".")
         and (not colon or (port.isdigit() and 0 < int(port) < 65536))
         and (kind[:1] != "i" or bytewise == [True] * 4)

@@ -188,6 +188,9 @@ REFUSED = {
     "cloud.api": ["other"],
     "cloud.transport": ["http"],
     "cloud.base_url": [
+        "https://api.therealer.com.",
+        "https://api..therealer.com",
+        "https://.",
         "http://api.therealer.com",
         "api.therealer.com",
         "https://",
