@@ -8,11 +8,9 @@ from firmware.core.timing import Timer
 _GAP_MS = const(5000)
 _MAX_STRETCH = const(16)
 _MOST = const(20)  # reports in one request (docs/protocol.md, assumption 3)
-_CALM, _CALM_MS = (
-    const(4),
-    const(600000),
-)  # gaps and ms without a 429, whichever ends first, before the gap is halved
-_LAST = const(600)  # of these gaps; at the shortest gap that is `_CALM_MS`
+_CALM = const(4)  # gaps without a 429 before a stretched gap is halved, ...
+_CALM_MOST = const(600)  # ... the most of them, of the shortest gap, ...
+_CALM_MS = const(600000)  # ... and in any case the time for that
 _FEW, _MANY = const(3), const(48)  # successful requests before a larger batch is tried again
 _JITTER_MS = const(150)  # how much a report may delay a poll, in addition to its own round trip
 _LONGEST_S = const(3600)
@@ -118,7 +116,7 @@ class RateLimiter:
         """Handle a 429: double the gap, up to 16 times, and wait at least for `retry_after_s`, at most an hour. If the
         gap was halved too early, the next attempt is later."""
         if self.lowered:
-            self.patience = min(2 * self.patience, _LAST)
+            self.patience = min(2 * self.patience, _CALM_MOST)
             self.lowered = False
         self.stretch = min(self.stretch * 2, _MAX_STRETCH)
         self.calm = self.calm_timer(now)
