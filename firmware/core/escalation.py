@@ -12,8 +12,8 @@ requires.
 | free memory       | memory was short                                      | none                 | the link's close  |
 | join Wi-Fi again  | nothing was received from any host: cloud, name       | 2 min                | here              |
 |                   | servers, time servers, gateway                        |                      |                   |
-|                   | another network is configured, and this one did not   | 10 min               | runtime.network_  |
-|                   | lead to the cloud, although hosts may answer          |                      | loop              |
+|                   | another network is configured, and through this one   | 10 min               | runtime.network_  |
+|                   | neither cloud nor time servers were reached           |                      | loop              |
 | restart Wi-Fi     | nothing was received after that either; with a LAN    | 3 min more           | here              |
 | or the LAN        | this is the first step of silence                     |                      |                   |
 |                   | memory outside the heap was short 3 times in a row    | none                 | here              |
@@ -24,7 +24,7 @@ requires.
 | reset             | a loop failed 6 times in a row                        | none                 | runtime.supervisor|
 |                   | a loop does not call its `feed`                       | `watchdog_s`         | the watchdog      |
 
-If only the cloud is down, none of the steps from `restart Wi-Fi` on is taken, because other hosts still answer. A join
+If only the cloud is down, none of the steps from `join Wi-Fi again` on is taken, because other hosts still answer. A join
 begins with the next of the configured networks, because the last one may be a dead end. An absent network is no
 evidence. An orderly reset waits until no output is on, but for six hours at most, because an output may be on in its
 safe state. Only the resets of the last two rows do not wait.

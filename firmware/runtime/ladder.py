@@ -44,7 +44,9 @@ class Ladder:
             self.take(step, "memory was short %d times in a row" % net.memory_failures)
         elif network.stranded():
             network.alone.start = now
-            self.take("join", "the cloud was not reached for ten minutes")
+            await net.keep_time(network)
+            if network.backoff.failures:  # else only the cloud is down
+                self.take("join", "no cloud and no time server was reached for ten minutes")
         elif net.unanswered and self.control:
             await self.query(now)
         broken = self.control and network.interface.broken
