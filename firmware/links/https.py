@@ -153,7 +153,9 @@ class Https:
         if tag:
             headers += (("If-None-Match", tag),)
         try:
-            response = await self.client.request(method, target, headers + (_AGENT,), body, self.sink)
+            # A token is kept whole, whatever its length.
+            sink = None if what == "token" else self.sink
+            response = await self.client.request(method, target, headers + (_AGENT,), body, sink)
             if tag and response.status == _NOT_MODIFIED:
                 return outcomes.OK, (), "", 0
             self.last_tag = response.etag

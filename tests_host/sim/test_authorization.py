@@ -2,13 +2,14 @@
 
 import asyncio
 import itertools
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests_host.sim.conftest import pump, pump_on
 from tools.cloud.demo_device import demo_device
-from tools.cloud.model import Model, Plan
+from tools.cloud.model import Model, Plan, Response
 from tools.sim.sim_device import DEVICE_ID, SimDevice, demo_config
 
 
@@ -22,6 +23,22 @@ async def test_a_token_is_renewed_while_work_goes_on(device):
     assert all(2360 <= gap <= 2715 for gap in gaps), "up to an eighth sooner than renew_after"
     assert not device.model.named("unauthorized")
     assert device.net.dials == 1, "renewal uses the open connection"
+
+
+@pytest.mark.parametrize("length", [2040, 3600])
+async def test_a_token_may_be_long(device, length):
+    """As one that holds claims and a signature (RFC 7519) is."""
+
+    def longer(request, response):
+        body = response.json() if request.path == "/oauth/token" else {}
+        if "access_token" in body:
+            token = body["access_token"] = body["access_token"].ljust(length, "x")
+            device.model.tokens[token] = device.model.tokens[token.rstrip("x")]
+            return Response(response.status, response.headers, json.dumps(body).encode())
+        return response
+
+    device.model.on_answer = longer
+    await pump(device, 1, 60)
 
 
 @pytest.mark.parametrize("encoding", ["plain", "form"])
