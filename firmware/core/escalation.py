@@ -20,12 +20,12 @@ requires.
 | orderly reset     | nothing was received after that either                | 10 min more; 6 h if  | here              |
 |                   |                                                       | never since start    |                   |
 |                   | memory was short, or the heap full, 6 times in a row  | 10 min after start   | here              |
-|                   | the chip of the LAN does not answer                   | 10 min after start   | here              |
+|                   | Wi-Fi or the chip of the LAN cannot be switched on    | 10 min after start   | here              |
 | reset             | a loop failed 6 times in a row                        | none                 | runtime.supervisor|
 |                   | a loop does not call its `feed`                       | `watchdog_s`         | the watchdog      |
 
-If only the cloud is down, none of the steps from `join Wi-Fi again` on is taken, because other hosts still answer. A join
-begins with the next of the configured networks, because the last one may be a dead end. An absent network is no
+If only the cloud is down, none of the steps from `join Wi-Fi again` on is taken, because other hosts still answer. A
+join begins with the next of the configured networks, because the last one may be a dead end. An absent network is no
 evidence. An orderly reset waits until no output is on, but for six hours at most, because an output may be on in its
 safe state. Only the resets of the last two rows do not wait.
 
@@ -56,7 +56,7 @@ def memory_step(lacked, outside, uptime_s):
 
 
 def broken_step(uptime_s):
-    """Return the step for an interface that only a reset can recover: "reset", or None in the first ten minutes."""
+    """Return the step for an interface that cannot be switched on: "reset", or None in the first ten minutes."""
     return "reset" if uptime_s >= _EARLY_S else None
 
 

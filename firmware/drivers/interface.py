@@ -10,7 +10,7 @@ from firmware.drivers.board import attempt
 class Interface:
     """`what`: "Wi-Fi" or "LAN". `settings`: for `wifi_control` or `lan_control`. `joining`: see
     `firmware/runtime/network_loop.py`. `nic`: the object of `network` once the interface is switched on, else None.
-    `broken`: only a reset of the chip can help."""
+    `broken`: it could not be switched on; a reset of the chip may help."""
 
     def __init__(self, what, *settings):
         self.what = what

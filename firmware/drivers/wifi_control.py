@@ -37,7 +37,8 @@ class WifiControl:
         self.found = None
 
     def start(self):
-        """Switch the radio on, without connecting."""
+        """Switch the radio on, without connecting. Until that succeeds, the Interface is `broken`."""
+        self.wifi.broken = True
         hostname, pm, country = self.wifi.settings
         attempt("Wi-Fi", network.hostname, hostname)
         if country:
@@ -46,6 +47,7 @@ class WifiControl:
         attempt("Wi-Fi", wlan.active, True)
         attempt("Wi-Fi", wlan.config, reconnects=0, pm=pm)
         self.wifi.nic = wlan
+        self.wifi.broken = False
 
     def look(self):
         """Start to scan for access points and return at once; see `found`.

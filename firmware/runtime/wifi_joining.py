@@ -1,6 +1,11 @@
 """Joins a Wi-Fi network. In memory only while there is no connection."""
 
+from micropython import const
+
+from firmware.core.timing import Timer
 from firmware.core.wifi_connect_policy import WifiConnectPolicy
+
+_AGAIN_MS = const(30000)
 
 
 class WifiJoining:
@@ -12,6 +17,7 @@ class WifiJoining:
         self.networks = network.networks
         self.log = network.log
         self.started = False
+        self.start = Timer(now)  # until the next attempt to switch the radio on
         self.found = ()  # the result of the last scan, for the setup portal
         self.policy = WifiConnectPolicy(network.networks, now, network.joined)
 
@@ -28,6 +34,9 @@ class WifiJoining:
         control = self.control
         policy = self.policy
         if not self.started:
+            if not self.start.passed(now):
+                return
+            self.start = Timer(now, _AGAIN_MS)
             control.start()
             self.started = True
         found = control.found

@@ -231,6 +231,19 @@ def test_wifi_faults_are_driver_errors_without_the_password():
     assert w.connected()
 
 
+def test_wifi_is_broken_until_it_could_be_switched_on():
+    chip, w, control = wifi()
+    chip.wifi_dead = OSError("WiFi Out of Memory")
+    for start in (control.start, control.start):
+        assert "WiFi Out of Memory" in refused(start) and w.broken
+    chip.wifi_dead = None
+    control.start()
+    assert not w.broken
+    chip.wifi_dead = OSError("WiFi Out of Memory")
+    refused(control.restart)
+    assert w.broken
+
+
 def test_a_hostname_that_is_too_long_is_a_driver_error():
     fakemachine.install()
     from firmware.drivers.interface import Interface

@@ -78,6 +78,31 @@ async def test_each_network_has_its_own_address(device):
     assert device.radio.joined.ssid == "cellar" and device.radio.fixed is None
 
 
+async def test_a_radio_that_cannot_be_switched_on_leads_to_an_orderly_reset_after_ten_minutes(device):
+    await device.power_off()
+    device.radio.mute, device.radio.starts = True, 0
+    device.power_on()
+    await asyncio.sleep(595)
+    assert 10 < device.radio.starts < 30 and not device.board.resets
+    await device.until(lambda: device.board.resets, 60)
+    await device.power_off()
+    device.radio.mute = False
+    device.power_on()
+    await device.until(lambda: device.online, 60)
+    assert not device.radio.broken
+
+
+async def test_a_radio_that_can_be_switched_on_later_needs_no_reset(device):
+    await device.power_off()
+    device.radio.mute = True
+    device.power_on()
+    await asyncio.sleep(590)
+    device.radio.mute = False
+    await device.until(lambda: device.online, 90)
+    await asyncio.sleep(900)
+    assert not device.board.resets
+
+
 def _two(config):
     config["wifi"]["networks"].append({"ssid": "cellar", "password": WIFI_PASSWORD})
 

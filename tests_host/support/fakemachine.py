@@ -38,6 +38,7 @@ class Chip:
         self.networks = {}  # ssid -> password
         self.wifi_on = False
         self.wifi_broken = None  # what connect() raises until the radio was off
+        self.wifi_dead = None  # what switching it on raises
         self.link = None  # ssid
         self.reason = 1000
         self.reconnects = -1
@@ -185,6 +186,8 @@ class WLAN:
             self.chip.ap_on = on
             return on
         if on is not None:
+            if on and self.chip.wifi_dead:
+                raise self.chip.wifi_dead
             self.chip.wifi_on = on
             if not on:
                 self.chip.link = self.chip.wifi_broken = None

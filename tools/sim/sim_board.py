@@ -303,18 +303,19 @@ class SimRadio:
     `air`: ssid: password of networks with one access point each; `points`: others, of which several may have one name.
     `zombie`: the association is dead from now on: the radio says that it is connected, and no packet passes until it
     has joined again ("join"), was switched off and on ("interface") or the chip was reset ("reset"), or for good
-    ("defect"). `on_remedy(step)`: it is about to leave its network ("join") or to be switched off ("interface").
+    ("defect"). `mute`: it cannot be switched on from the next reset on; `starts`: how often that was tried.
+    `on_remedy(step)`: it is about to leave its network ("join") or to be switched off ("interface").
     """
 
     JOIN_S = 2.0
     SCAN_S = 2.0
     what = "Wi-Fi"
-    broken = False
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self.joining = _Joining(WifiJoining)
         self.air: dict[str, str] = {}
         self.points: list[Point] = []
+        self.mute, self.starts, self.broken = False, 0, False
         self.restarts = 0
         self.joins: list[str] = []
         self.on_remedy: Callable[[str], object] = lambda step: None
@@ -327,7 +328,7 @@ class SimRadio:
 
     def reset(self) -> None:
         """As the chip leaves it after a reset."""
-        self.joined, self.fixed = None, None
+        self.broken, self.joined, self.fixed = False, None, None
         if self.zombie != "defect":
             self.zombie = ""
         self._found = None
@@ -336,7 +337,10 @@ class SimRadio:
         return [Point(ssid, password) for ssid, password in self.air.items()] + self.points
 
     def start(self) -> None:
-        pass
+        self.starts += 1
+        self.broken = self.mute
+        if self.mute:
+            raise DriverError("Wi-Fi: WiFi Out of Memory")
 
     def restart(self) -> None:
         self.on_remedy("interface")
