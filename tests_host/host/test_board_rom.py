@@ -72,15 +72,15 @@ def test_the_partition_of_make_image_holds_two_copies_of_all_units_and_half_as_m
 
 
 def test_the_partition_of_the_port_holds_a_copy_of_any_configuration_but_the_largest():
-    """Those find out over MQTT of which generation the cloud is. Once: the port's table, partitions-4MiB-romfs.csv, has
-    128 KiB. Two copies need twice as much, as 0020 says."""
+    """Those know the bootstrap generation, over MQTT. Once: the port's table, partitions-4MiB-romfs.csv, has 128 KiB.
+    Two copies need twice as much, as 0020 says."""
     code, conditions = payload.slot_files(ROOT), payload.conditions(ROOT)
     sizes = {}
     for row in {row for value in conditions.values() for row in value.split(",")} - {"portal", "update"}:
         needed = rom_plan.chosen(code, conditions, [row, "update"], 128 << 10)
         sizes[row] = -(-len(rom_plan.Image(needed).data) // rom_plan.BLOCK)
     large = {row for row, blocks in sizes.items() if blocks > (128 << 10) // rom_plan.BLOCK}
-    assert large == {"auto-auto", "auto-mqtt"}, sizes
+    assert large == {"auto-auto", "auto-mqtt", "bootstrap-auto", "bootstrap-mqtt"}, sizes
 
 
 def test_units_that_are_optional_are_units():
