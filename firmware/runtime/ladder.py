@@ -42,9 +42,9 @@ class Ladder:
             network.short = Timer(now, _STEADY_MS)
             step = memory_step(net.memory_failures, fresh > 1, network.clock.uptime_s())
             self.take(step, "memory was short %d times in a row" % net.memory_failures)
-        elif network.stranded():
+        elif network.stranded() and not network.cloud_loop.serving:
             network.alone.start = now
-            await net.keep_time(network)
+            await self.keep_time()
             if network.backoff.failures:  # else only the cloud is down
                 self.take("join", "no cloud and no time server was reached for ten minutes")
         elif net.unanswered and self.control:
@@ -69,14 +69,19 @@ class Ladder:
         net = network.net
         loop = network.cloud_loop
         if (loop.online or not loop.serving) and self.silence.probes(now, network.up):
-            network.probing = True
-            try:
-                await net.keep_time(network, network.interface.address(2))
-            finally:
-                network.probing = False
+            await self.keep_time(network.interface.address(2))
         if net.unanswered:
             step = self.silence.step(network.clock.ms(), network.up)
             self.take(step, "nothing received from any host in %d attempts" % net.unanswered)
+
+    async def keep_time(self, gateway=None):
+        """See `keep` of links.time_query. The link is not opened meanwhile."""
+        network = self.network
+        network.probing = True
+        try:
+            await network.net.keep_time(network, gateway)
+        finally:
+            network.probing = False
 
     def take(self, step, why):
         """Log and carry out `step`, None for none. DriverError."""
